@@ -1,0 +1,40 @@
+# Everything that is done with this repository by hand or by CI. `make` alone lists it.
+PYTHON ?= python3
+VENV := .venv/bin
+SOURCES := $(wildcard contracts services client deploy bench tests)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock lint docs-check test demo up bench clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
+
+setup: ## make .venv from the lock, and see that RabbitMQ and MongoDB can be had
+	@PYTHON=$(PYTHON) deploy/local/setup.sh
+
+lock: ## compile the locks from pyproject.toml (LOCK_FLAGS=--upgrade for newer versions)
+	@PYTHON=$(PYTHON) deploy/local/lock.sh $(LOCK_FLAGS)
+
+lint: setup docs-check ## style, types and walls between packages
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy --strict $(SOURCES)
+	$(VENV)/lint-imports
+
+docs-check: setup
+
+test: setup ## all tests, against real servers
+	$(VENV)/pytest
+
+demo: setup ## a whole case between two authorities, told as it happens
+	$(VENV)/python -m deploy.local.demo
+
+up: setup ## an exchange on this machine, until Ctrl-C
+	$(VENV)/python -m deploy.local.exchange
+
+bench: setup ## load, with its limit measured in the same run
+	$(VENV)/python -m bench
+
+clean: ## remove what was made here, but not the virtualenv
+	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,163 @@
+"""A connected system: send commands and await their outcomes, read the inbox, drop repetitions."""
+
+import asyncio
+import uuid
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import aio_pika
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika.exceptions import DeliveryError
+
+from contracts.inbox import INBOX, AuthorityUpdate, CaseUpdate, Outcome, SystemUpdate
+from contracts.topology import exchange_of, inbox_of
+from contracts.types import Message
+
+InboxMessage = Outcome | CaseUpdate | AuthorityUpdate | SystemUpdate
+
+_TYPES: Final[Mapping[str, type[Message]]] = {kind.TYPE: kind for kind in INBOX}
+_REMEMBERED: Final = 10_000
+_PREFETCH: Final = 100
+
+
+class LaneFull(Exception):
+    """The exchange did not take the command: too many of this system's wait already. Send it again later."""
+
+
+class Refused(Exception):
+    """The command was refused; `outcome` says why."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        """Keep the outcome."""
+        reason = outcome.refused
+        super().__init__(f"{reason.code}: {reason.text} ({reason.field})" if reason else "refused")
+        self.outcome = outcome
+
+
+class System:
+    """A system's connection. Use it as an asynchronous context manager; it reconnects by itself."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is amqp(s)://<system>:<password>@<host>:<port>/<vhost>; the user's name is the system's."""
+        self._url = url
+        self.name = urlsplit(url).username or ""
+        self._connection: AbstractRobustConnection | None = None
+        self._awaited: dict[str, asyncio.Future[Outcome]] = {}
+        self._arrived: asyncio.Queue[tuple[InboxMessage, AbstractIncomingMessage]] = asyncio.Queue()
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._versions: dict[tuple[str, str], tuple[int, int]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Connect, and begin to read the inbox. Raises what aio-pika raises when that fails."""
+        self._connection = await aio_pika.connect_robust(self._url)
+        outbound = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+        inbound = await self._connection.channel()
+        await inbound.set_qos(_PREFETCH)
+        self._exchange = await outbound.get_exchange(exchange_of(self.name), ensure=False)
+        inbox = await inbound.get_queue(inbox_of(self.name), ensure=False)
+        await inbox.consume(self._take)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close. What was not read stays in the inbox."""
+        if self._connection:
+            await self._connection.close()
+
+    async def send(self, command: Message, message_id: str | None = None) -> str:
+        """Send a command, and return its message id once the broker has it safe.
+
+        Sending again with the same id does nothing twice: the outcome is repeated. Raises `LaneFull`.
+        """
+        message_id = message_id or str(uuid.uuid4())
+        message = aio_pika.Message(
+            command.model_dump_json(exclude_none=True).encode(),
+            content_type="application/json",
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            message_id=message_id,
+            type=command.TYPE,
+            user_id=self.name,
+        )
+        try:
+            await self._exchange.publish(message, routing_key=command.TYPE, mandatory=True)
+        except DeliveryError as error:
+            raise LaneFull(command.TYPE) from error
+        return message_id
+
+    async def outcome(self, command: Message, message_id: str | None = None, timeout: float = 60) -> Outcome:
+        """Send a command and return its outcome, whichever it is. Raises `TimeoutError` after `timeout` seconds."""
+        message_id = message_id or str(uuid.uuid4())
+        awaited: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._awaited[message_id] = awaited
+        try:
+            await self.send(command, message_id)
+            async with asyncio.timeout(timeout):
+                return await awaited
+        finally:
+            self._awaited.pop(message_id, None)
+
+    async def do(self, command: Message, message_id: str | None = None, timeout: float = 60) -> Outcome:
+        """Send a command and return its outcome. Raises `Refused` when it was not carried out."""
+        outcome = await self.outcome(command, message_id, timeout)
+        if outcome.status == "refused":
+            raise Refused(outcome)
+        return outcome
+
+    async def inbox(self) -> AsyncIterator[InboxMessage]:
+        """Yield what arrives, without repetitions and without what is older than what was yielded before.
+
+        A message is acknowledged when the next one is asked for: whoever crashes in between gets it again.
+        """
+        while True:
+            message, raw = await self._arrived.get()
+            if self._is_news(message):
+                yield message
+            await raw.ack()
+
+    @asynccontextmanager
+    async def expecting(self, timeout: float = 60) -> AsyncIterator[AsyncIterator[InboxMessage]]:
+        """Give the inbox to read for at most `timeout` seconds. Raises `TimeoutError` after that."""
+        async with asyncio.timeout(timeout):
+            yield self.inbox()
+
+    async def _take(self, raw: AbstractIncomingMessage) -> None:
+        message = _parse(raw)
+        if message is None or self._is_repeated(str(raw.message_id)):
+            await raw.ack()
+            return
+        awaited = self._awaited.get(raw.correlation_id or "")
+        if isinstance(message, Outcome) and awaited and not awaited.done():
+            self._is_news(message)
+            awaited.set_result(message)
+            await raw.ack()
+            return
+        self._arrived.put_nowait((message, raw))
+
+    def _is_repeated(self, message_id: str) -> bool:
+        repeated = message_id in self._seen
+        self._seen[message_id] = None
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        return repeated
+
+    def _is_news(self, message: InboxMessage) -> bool:
+        """An outcome always is; a case only when it is newer than what was read of it for the same authority."""
+        if not isinstance(message, CaseUpdate):
+            return True
+        key, version = (message.reader, message.case.id), (message.case.epoch, message.case.version)
+        newer = version > self._versions.get(key, (0, 0))
+        if newer:
+            self._versions[key] = version
+        return newer
+
+
+def _parse(raw: AbstractIncomingMessage) -> InboxMessage | None:
+    """Types that this SDK does not know yet are left out: the exchange may be newer."""
+    kind = _TYPES.get(raw.type or "")
+    message = kind.model_validate_json(raw.body) if kind else None
+    return message if isinstance(message, InboxMessage) else None

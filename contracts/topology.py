@@ -1,0 +1,179 @@
+"""The broker's whole topology as data: exchanges, queues, bindings, policies, users and what each may do.
+
+It is written in the form of RabbitMQ's *definitions*, which a broker imports at its start (compose, Kubernetes) or over its
+management API (`imi topology apply`). Services declare nothing. Importing twice changes nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+Definitions = dict[str, list[dict[str, Any]]]
+
+VHOST: Final = "imi"
+OPERATOR: Final = "operator"
+SERVICES: Final = ("registry", "casework", "translation", "notifier")
+LANE_LENGTH: Final = 2_000
+"""Commands that may wait in a lane; a publisher beyond that gets a negative confirm."""
+INBOX_LENGTH: Final = 100_000
+PARKED_LENGTH: Final = 100_000
+DELIVERY_LIMIT: Final = 500
+"""A backstop only: what cannot succeed is parked by the service itself, and restarts count as deliveries too."""
+
+_BINDINGS: Final = (
+    # (exchange, routing key, queue): who listens to what a service says
+    *((source, "views", "translation.views") for source in SERVICES),
+    *(("registry", "event.#", f"{listener}.events") for listener in ("casework", "translation", "notifier")),
+    ("registry", "provision", "provisioner.tasks"),
+    ("provisioner", "provisioned", "registry.provisioned"),
+    ("translation", "event.area", "casework.events"),
+    ("casework", "dates", "notifier.dates"),
+    *((service, "parked", f"{service}.parked") for service in (*SERVICES, "provisioner")),
+)
+
+_READS: Final[Mapping[str, str]] = {
+    "registry": r"^registry\.(commands|undelivered)\..*|^registry\.provisioned$",
+    "provisioner": r"^provisioner\.tasks$",
+    "casework": r"^casework\.(commands\..*|events)$",
+    "translation": r"^translation\.(commands\..*|events|views)$",
+    "notifier": r"^notifier\.(commands\..*|events|dates)$",
+}
+
+
+def exchange_of(system: str) -> str:
+    """Return the one exchange that `system` may write."""
+    return f"in.{system}"
+
+
+def undelivered_exchange_of(system: str) -> str:
+    """Return the exchange that takes what no queue took or what expired. No client can publish to it."""
+    return f"undelivered.{system}"
+
+
+def inbox_of(system: str) -> str:
+    """Return the one queue that `system` may read."""
+    return f"inbox.{system}"
+
+
+def lanes_of(service: str, systems: Iterable[str]) -> list[str]:
+    """Return the queues that `service` consumes for `systems`."""
+    kinds = ("commands", "undelivered") if service == "registry" else ("commands",)
+    return [f"{service}.{kind}.{system}" for system in systems for kind in kinds]
+
+
+def system_of(lane: str) -> str:
+    """Return whose lane this is."""
+    return lane.rsplit(".", 1)[1]
+
+
+def is_undelivered(lane: str) -> bool:
+    """Say whether the lane takes what had not arrived elsewhere."""
+    return lane.split(".")[1] == "undelivered"
+
+
+def exchange_topology(password_hashes: Mapping[str, str], vhost: str = VHOST) -> Definitions:
+    """Return everything but the systems. `password_hashes` has one for each of `SERVICES` and for `provisioner`."""
+    queues = sorted({queue for _, _, queue in _BINDINGS})
+    return {
+        "vhosts": [{"name": vhost}],
+        "users": [_user(f"service.{name}", password_hashes[name]) for name in _READS],
+        "permissions": [
+            _permission(f"service.{name}", vhost, write=rf"^{name}$", read=read) for name, read in _READS.items()
+        ],
+        "exchanges": [_exchange(name, vhost) for name in _READS],
+        "queues": [_queue(name, vhost) for name in queues],
+        "bindings": [_binding(source, queue, key, vhost) for source, key, queue in _BINDINGS],
+        "policies": _policies(vhost),
+    }
+
+
+def system_topology(system: str, password_hash: str, vhost: str = VHOST) -> Definitions:
+    """Return what one connected system needs: its account, exchange, lanes and inbox, all its own."""
+    undelivered = undelivered_exchange_of(system)
+    lanes = lanes_of("registry", [system]) + [lane for name in SERVICES[1:] for lane in lanes_of(name, [system])]
+    return {
+        "users": [{**_user(system, password_hash), "limits": {"max-connections": 10, "max-channels": 50}}],
+        "permissions": [
+            _permission(system, vhost, write=rf"^in\.{system}$", read=rf"^inbox\.{system}$"),
+        ],
+        "exchanges": [
+            _exchange(exchange_of(system), vhost, arguments={"alternate-exchange": undelivered}),
+            _exchange(undelivered, vhost, kind="fanout", internal=True),
+        ],
+        "queues": [
+            *(_queue(lane, vhost, **{"x-dead-letter-exchange": undelivered}) for lane in lanes if not is_undelivered(lane)),
+            *(_queue(lane, vhost) for lane in lanes if is_undelivered(lane)),
+            _queue(inbox_of(system), vhost),
+        ],
+        "bindings": [
+            *(_binding(exchange_of(system), f"{name}.commands.{system}", f"{name}.#", vhost) for name in SERVICES),
+            _binding(undelivered, f"registry.undelivered.{system}", "", vhost),
+            _binding("translation", inbox_of(system), inbox_of(system), vhost),
+        ],
+    }
+
+
+def _policies(vhost: str) -> list[dict[str, Any]]:
+    lane = {"max-length": LANE_LENGTH, "overflow": "reject-publish", "delivery-limit": DELIVERY_LIMIT}
+    # At-least-once: an expired command reaches the responder even if the broker dies in between.
+    commands = lane | {"dead-letter-strategy": "at-least-once"}
+    return [
+        _policy("commands", r"^[a-z]+\.commands\.", commands, vhost),
+        _policy("undelivered", r"^registry\.undelivered\.", lane, vhost),
+        _policy("inboxes", r"^inbox\.", {"max-length": INBOX_LENGTH, "overflow": "drop-head"}, vhost),
+        _policy("parked", r"\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head"}, vhost),
+        _policy("inside", r"\.(views|events|dates|tasks|provisioned)$", {"delivery-limit": DELIVERY_LIMIT}, vhost),
+    ]
+
+
+def _user(name: str, password_hash: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "password_hash": password_hash,
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": "",
+    }
+
+
+def _permission(user: str, vhost: str, *, write: str, read: str) -> dict[str, Any]:
+    return {"user": user, "vhost": vhost, "configure": "^$", "write": write, "read": read}
+
+
+def _exchange(
+    name: str, vhost: str, *, kind: str = "topic", internal: bool = False, arguments: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "vhost": vhost,
+        "type": kind,
+        "durable": True,
+        "auto_delete": False,
+        "internal": internal,
+        "arguments": dict(arguments or {}),
+    }
+
+
+def _queue(name: str, vhost: str, **arguments: Any) -> dict[str, Any]:
+    arguments = {"x-queue-type": "quorum", **arguments}
+    return {"name": name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": arguments}
+
+
+def _binding(source: str, queue: str, routing_key: str, vhost: str) -> dict[str, Any]:
+    return {
+        "source": source,
+        "vhost": vhost,
+        "destination": queue,
+        "destination_type": "queue",
+        "routing_key": routing_key,
+        "arguments": {},
+    }
+
+
+def _policy(name: str, pattern: str, definition: Mapping[str, Any], vhost: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "vhost": vhost,
+        "pattern": pattern,
+        "apply-to": "queues",
+        "definition": dict(definition),
+        "priority": 1,
+    }

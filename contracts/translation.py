@@ -1,0 +1,99 @@
+"""What translation takes and gives: texts of an area, language by language, and the publication of a version."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from contracts.languages import Language
+from contracts.types import Code, Message, Part
+
+MessageCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{1,200}$")]
+"""Which text: `title`, `set.<code>`, `particular.<code>`, `question.<code>`, `question.<code>.<option>`."""
+
+ItemType = Literal["yes-no-unknown", "single", "multiple", "date", "number", "text", "country"]
+
+
+class Condition(Part):
+    """A sub-question is asked only when `question` was answered with `option`."""
+
+    question: Code
+    option: Code
+
+
+class ItemRule(Part):
+    """What may be filled in for a particular (by the sender) or a question (by the recipient)."""
+
+    code: Code
+    type: ItemType
+    required: bool
+    personal: bool
+    options: tuple[Code, ...] = ()
+    condition: Condition | None = None
+    set: Code | None = None
+    group: Code | None = None
+
+
+class Period(Part):
+    """A length of time: exactly one of the two is given."""
+
+    days: Annotated[int, Field(ge=1)] | None = None
+    working_days: Annotated[int, Field(ge=1)] | None = None
+
+
+class Deadlines(Part):
+    """How long an acceptance and an answer may take."""
+
+    acceptance: Period
+    answer: Period
+
+
+class Workflow(Part):
+    """The switches that an area may set."""
+
+    approval: bool = False
+    refusal: bool = False
+    own_state_cases: bool = False
+
+
+class AreaRules(Part):
+    """What casework must know of an area: everything but the words."""
+
+    legal_basis: str
+    deadlines: Deadlines
+    workflow: Workflow = Workflow()
+    particulars: tuple[ItemRule, ...]
+    questions: Annotated[tuple[ItemRule, ...], Field(min_length=1)]
+
+
+class PutTexts(Message):
+    """The operator lays down the texts of one area version in one language. Once published they never change."""
+
+    TYPE: ClassVar[str] = "translation.put_texts.v1"
+    area: Code
+    version: Annotated[int, Field(ge=1)]
+    language: Language
+    texts: Annotated[dict[MessageCode, Annotated[str, StringConstraints(min_length=1)]], Field(max_length=5000)]
+
+
+class PublishArea(Message):
+    """The operator publishes a version whose texts are laid down. New cases of the area begin with it."""
+
+    TYPE: ClassVar[str] = "translation.publish_area.v1"
+    area: Code
+    version: Annotated[int, Field(ge=1)]
+    rules: AreaRules
+
+
+COMMANDS: tuple[type[Message], ...] = (PutTexts, PublishArea)
+
+
+class AreaPublished(Message):
+    """Event: a version of an area is in force, with these rules."""
+
+    TYPE: ClassVar[str] = "translation.area.v1"
+    area: Code
+    version: int
+    rules: AreaRules
+
+
+EVENTS: tuple[type[Message], ...] = (AreaPublished,)

@@ -1,0 +1,63 @@
+"""The building blocks of every message: identifiers, people, free text, labels."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from contracts.languages import Language
+
+SystemId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,38}[a-z0-9]$")]
+"""A connected system. Broker permissions are patterns in which it stands unescaped: hence the narrow alphabet."""
+
+AuthorityId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[0-9A-Z]{8}$")]
+CaseId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+"""Code of an area, a question, an option or a competence."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Email = Annotated[str, StringConstraints(pattern=r"^[^@\s<>,;:\"]{1,64}@[A-Za-z0-9.-]{1,190}$")]
+
+Role = Literal["request-handler", "allocator", "referral-handler", "data-administrator", "basic-user"]
+
+
+class Part(BaseModel):
+    """A piece of a message. Unknown fields are refused, so that a typing error is told and not dropped."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Message(Part):
+    """A whole message. `TYPE` is its AMQP `type`; the number after `.v` changes when a reader could break."""
+
+    TYPE: ClassVar[str]
+
+
+class User(Part):
+    """Who acts inside the authority. Asserted by its system, recorded by the exchange."""
+
+    id: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    role: Role
+
+
+class FreeText(Part):
+    """Words that somebody typed, marked with the language they are in."""
+
+    text: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+    language: Language
+
+
+class Label(Part):
+    """A code and, once translated, what its reader reads for it."""
+
+    code: str
+    text: str | None = None
+
+
+Value = (
+    Annotated[str, Field(strict=True, max_length=200)]
+    | Annotated[int, Field(strict=True)]
+    | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    | Annotated[tuple[Code, ...], Field(max_length=100)]
+    | FreeText
+)
+"""An answer: an option's code, several of them, a date (ISO 8601), a state's code, a number, or free text."""

@@ -1,0 +1,1 @@
+"""What runs the exchange: on one machine, and in production."""

@@ -1,0 +1,1 @@
+"""The exchange on one machine: its servers for tests, demonstrations and development."""

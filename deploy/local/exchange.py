@@ -1,0 +1,218 @@
+"""A whole exchange on this machine: servers, topology, database users, mail, and the services' processes.
+
+`python -m deploy.local.exchange` keeps one until Ctrl-C. It begins empty: only the operator has an account.
+"""
+
+import json
+import secrets
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from pymongo import MongoClient
+
+from client.account import new_password, password_hash
+from contracts.topology import OPERATOR, SERVICES, VHOST, exchange_topology, system_topology
+from deploy.local.addresses import Addresses, Credentials
+from deploy.local.mail import Mailbox, mail_server
+from deploy.local.ports import Ports
+from deploy.local.program import Program
+from deploy.local.servers import Servers, both, servers
+from deploy.local.waiting import until
+
+PROCESSES: Final[Mapping[str, str]] = {
+    **{service: f"services.{service}.app" for service in SERVICES},
+    "provisioner": "services.registry.provisioner",
+}
+MAIL_FROM: Final = "exchange@imi.example"
+CASE_LINK: Final = "https://imi.example/cases/{case}"
+
+
+@dataclass
+class Replica:
+    """One process of a service."""
+
+    service: str
+    port: int
+    program: Program
+
+    @property
+    def url(self) -> str:
+        """Where its health and metrics are."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def ready(self) -> bool:
+        """Whether it says that it is ready. Raises RuntimeError when it has ended."""
+        self.program.check()
+        try:
+            return httpx.get(f"{self.url}/health/ready", timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+
+@dataclass
+class Exchange:
+    """A running exchange."""
+
+    folder: Path
+    addresses: Addresses
+    servers: Servers
+    mailbox: Mailbox
+    passwords: Mapping[str, str]
+    smtp_url: str
+    settings: Mapping[str, Mapping[str, str]]
+    replicas: list[Replica] = field(default_factory=list)
+    systems: dict[str, str] = field(default_factory=dict)
+    """Name and password of each connected system, as far as whoever uses this exchange notes them here."""
+
+    def amqp_url(self, system: str, password: str) -> str:
+        """Return the URL by which a system connects."""
+        return self.addresses.amqp_url(system, password, VHOST)
+
+    def start(self, service: str, ports: Ports | None = None, name: str | None = None) -> Replica:
+        """Start one more replica of a service; it is ready when `wait_until_ready` returns."""
+        held = ports or Ports(_fresh(self.folder / "replicas"), ["http"])
+        port = held[name or "http"]
+        log = self.folder / "logs" / f"{service}-{port}.log"
+        program = Program([sys.executable, "-m", PROCESSES[service]], log, self._environment(service, port))
+        replica = Replica(service, port, program)
+        program.start()
+        self.replicas.append(replica)
+        return replica
+
+    def of(self, service: str) -> list[Replica]:
+        """Return the replicas of a service."""
+        return [replica for replica in self.replicas if replica.service == service]
+
+    def wait_until_ready(self, within: float = 60) -> None:
+        """Return when all replicas are ready. Raises TimeoutError, or RuntimeError when one has ended."""
+        for replica in self.replicas:
+            until(replica.ready, f"{replica.service} is not ready", within)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a foreign client needs to connect."""
+        return {
+            "amqp": {"host": self.addresses.amqp_host, "port": self.addresses.amqp_port, "vhost": VHOST},
+            "management": self.addresses.management_url,
+            "smtp": self.smtp_url,
+            "services": [
+                {"service": one.service, "metrics": f"{one.url}/metrics", "health": f"{one.url}/health/ready"}
+                for one in self.replicas
+            ],
+            "systems": self.systems,
+        }
+
+    def write(self) -> Path:
+        """Write `exchange.json`, readable by its owner alone: it holds the systems' passwords."""
+        path = self.folder / "exchange.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(self.describe(), indent=2))
+        return path
+
+    def _environment(self, service: str, port: int) -> dict[str, str]:
+        database = {
+            "IMI_MONGO_URL": self.addresses.mongo_url(service, self.passwords[service], service),
+            "IMI_MONGO_DATABASE": service,
+        }
+        admin = self.addresses.rabbit_admin
+        own: dict[str, dict[str, str]] = {
+            "provisioner": {
+                "IMI_MANAGEMENT_URL": self.addresses.management_url_for(admin.name, admin.password)
+            },
+            "notifier": {
+                "IMI_SMTP_URL": self.smtp_url,
+                "IMI_MAIL_FROM": MAIL_FROM,
+                "IMI_CASE_LINK": CASE_LINK,
+            },
+        }
+        return {
+            "IMI_AMQP_URL": self.amqp_url(f"service.{service}", self.passwords[service]),
+            "IMI_HTTP_PORT": str(port),
+            **(database if service in SERVICES else {}),
+            **own.get(service, {}),
+            **self.settings.get(service, {}),
+        }
+
+
+@contextmanager
+def exchange(
+    folder: Path,
+    settings: Mapping[str, Mapping[str, str]] | None = None,
+    replicas: Mapping[str, int] | None = None,
+) -> Iterator[Exchange]:
+    """Have an exchange running, with data in `folder`, for as long as the context lasts.
+
+    `settings` are environment variables by service; `replicas` how many of each, one where nothing is said.
+    """
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        running = stack.enter_context(servers(folder / "servers"))
+        ports = Ports(folder, ["smtp"])
+        stack.callback(ports.close)
+        mailbox = Mailbox()
+        smtp_url = stack.enter_context(mail_server(mailbox, ports["smtp"]))
+        passwords = {name: new_password() for name in (*PROCESSES, OPERATOR)}
+        prepare(running.addresses, passwords)
+        made = Exchange(folder, running.addresses, running, mailbox, passwords, smtp_url, settings or {})
+        made.systems[OPERATOR] = passwords[OPERATOR]
+        stack.callback(_stop_all, made)
+        for service in PROCESSES:
+            for _ in range((replicas or {}).get(service, 1)):
+                made.start(service)
+        made.wait_until_ready()
+        yield made
+
+
+def prepare(addresses: Addresses, passwords: Mapping[str, str]) -> None:
+    """Make the topology and the database users, as an operations team would; again with the same folder: anew."""
+    hashes = {name: password_hash(password) for name, password in passwords.items()}
+    admin = addresses.rabbit_admin
+    with httpx.Client(
+        base_url=addresses.management_url, auth=(admin.name, admin.password), trust_env=False
+    ) as client:
+        for definitions in (exchange_topology(hashes), system_topology(OPERATOR, hashes[OPERATOR])):
+            client.post("/api/definitions", json=definitions, timeout=60).raise_for_status()
+    _make_database_users(addresses, passwords)
+
+
+def _make_database_users(addresses: Addresses, passwords: Mapping[str, str]) -> None:
+    admin: Credentials = addresses.mongo_admin
+    with MongoClient[dict[str, Any]](addresses.mongo_url(admin.name, admin.password)) as client:
+        for service in SERVICES:
+            known = client[service].command("usersInfo", service)["users"]
+            command = "updateUser" if known else "createUser"
+            roles = [{"role": "readWrite", "db": service}]
+            client[service].command(command, service, pwd=passwords[service], roles=roles)
+
+
+def _stop_all(made: Exchange) -> None:
+    if made.replicas:
+        both(*(replica.program.stop for replica in made.replicas))
+
+
+def _fresh(folder: Path) -> Path:
+    path = folder / secrets.token_hex(4)
+    path.mkdir(parents=True)
+    return path
+
+
+def main() -> None:
+    """Run an exchange until Ctrl-C."""
+    folder = Path(".local")
+    with exchange(folder / "up") as running:
+        print(f"The exchange runs. {running.write()} says how to connect; Ctrl-C ends it.")
+        print(
+            json.dumps(
+                {key: value for key, value in running.describe().items() if key != "systems"}, indent=2
+            )
+        )
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""A real SMTP server for tests and demonstrations: it keeps what it is given, and delivers nothing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class Mailbox:
+    """All mails that arrived, in their order."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.mails: list[EmailMessage] = []
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        """Keep a mail."""
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        return "250 kept"
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """The mails to one address."""
+        return [mail for mail in self.mails if address in str(mail["To"])]
+
+
+@contextmanager
+def mail_server(mailbox: Mailbox, port: int) -> Iterator[str]:
+    """Serve SMTP on loopback, in a thread; gives the URL."""
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield f"smtp://127.0.0.1:{port}"
+    finally:
+        controller.stop()

@@ -1,0 +1,89 @@
+"""MongoDB as a program on this machine: a replica set of one, with logins."""
+
+import base64
+import secrets
+import shutil
+import signal
+import sysconfig
+from pathlib import Path
+
+from deploy.local.addresses import Addresses
+from deploy.local.ports import Ports
+from deploy.local.program import Program
+from deploy.local.replica_set import create_admin, is_primary, make_replica_set
+from deploy.local.waiting import until
+
+PORTS = ("mongodb",)
+CACHE_GIGABYTES = 0.5
+
+
+class MongoDB:
+    """A replica set of one in a folder; a `Server`."""
+
+    def __init__(self, folder: Path, ports: Ports, addresses: Addresses) -> None:
+        """The folder may hold an earlier run's data."""
+        self._addresses = addresses
+        (folder / "data").mkdir(exist_ok=True)
+        key = folder / "key"
+        if not key.exists():
+            key.touch(mode=0o600)
+            key.write_bytes(base64.b64encode(secrets.token_bytes(96)))
+        self._program = Program(command(folder, ports, addresses), folder / "start.log")
+
+    def start(self) -> None:
+        """See `Server`."""
+        self._program.start()
+        make_replica_set(self._addresses, self._program.check)
+        create_admin(self._addresses)
+        until(self._serves, "MongoDB starts")
+
+    def _serves(self) -> bool:
+        self._program.check()
+        return is_primary(self._addresses)
+
+    def stop(self) -> None:
+        """See `Server`."""
+        self._program.stop()
+
+    def kill(self) -> None:
+        """See `Server`."""
+        self._program.kill()
+
+    def pause(self) -> None:
+        """See `Server`."""
+        self._program.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """See `Server`."""
+        self._program.signal(signal.SIGCONT)
+
+
+def command(folder: Path, ports: Ports, addresses: Addresses) -> list[str]:
+    """The command line; a key file turns logins on."""
+    options = {
+        "--dbpath": folder / "data",
+        "--logpath": folder / "mongodb.log",
+        "--keyFile": folder / "key",
+        "--bind_ip": "127.0.0.1",
+        "--port": ports["mongodb"],
+        "--replSet": addresses.replica_set,
+        "--oplogSize": 128,
+        "--wiredTigerCacheSizeGB": CACHE_GIGABYTES,
+        "--setParameter": "diagnosticDataCollectionEnabled=false",
+    }
+    arguments = [str(part) for option in options.items() for part in option]
+    return [str(mongod()), "--nounixsocket", "--logappend", *arguments]
+
+
+def mongod() -> Path:
+    """The program: from the PATH, else from the wheel; raises FileNotFoundError when there is none."""
+    on_path = shutil.which("mongod")
+    from_wheel = Path(sysconfig.get_path("purelib"), "fiftyone/db/bin/mongod")
+    found = Path(on_path) if on_path else from_wheel
+    if not found.exists():
+        raise FileNotFoundError("no mongod on the PATH, and no wheel of it for this machine")
+    return found
+
+
+if __name__ == "__main__":
+    print(mongod())

@@ -1,0 +1,133 @@
+"""RabbitMQ as a program on this machine: Debian's, with nothing of Debian's configuration.
+
+It is run without Debian's wrapper, which drops the environment, and with an epmd of its own, which would
+otherwise listen on all interfaces and be shared by all runs.
+"""
+
+import os
+import secrets
+import signal
+from pathlib import Path
+
+from deploy.local.addresses import Addresses
+from deploy.local.ports import Ports
+from deploy.local.program import Program
+from deploy.local.waiting import rabbitmq_serves, until
+
+SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
+PLUGINS = "[rabbitmq_management,rabbitmq_prometheus].\n"
+MAX_MESSAGE_SIZE = 1_048_576
+
+# Seconds. Queues and stores are closed at once, then 3.10's management plugin waits five seconds for a
+# process that waits for it; two are enough for what is written with a delay of half a second.
+STOPS_WITHIN = 2
+
+# Nothing listens elsewhere; idle schedulers sleep instead of spinning: the services share the processors.
+ERLANG_ARGUMENTS = (
+    "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false +sbwt none +sbwtdcpu none +sbwtdio none"
+)
+
+CONFIGURATION = """\
+listeners.tcp.local = 127.0.0.1:{amqp}
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {management}
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = {prometheus}
+default_user = {user}
+default_pass = {password}
+loopback_users = none
+max_message_size = {max_message_size}
+log.console = false
+log.file = rabbitmq.log
+log.file.level = info
+raft.wal_max_size_bytes = 67108864
+"""
+
+
+class RabbitMQ:
+    """A single node in a folder; a `Server`."""
+
+    def __init__(self, folder: Path, ports: Ports, addresses: Addresses) -> None:
+        """The folder may hold an earlier run's data."""
+        self._folder = folder
+        self._addresses = addresses
+        write_settings(folder, ports, addresses)
+        environment = environment_for(folder, ports)
+        epmd = ["epmd", "-address", "127.0.0.1", "-port", str(ports["epmd"])]
+        self._epmd = Program(epmd, folder / "epmd.log")
+        self._node = Program([str(SERVER)], folder / "start.log", environment)
+
+    def start(self) -> None:
+        """See `Server`."""
+        if not self._epmd.runs:
+            self._epmd.start()
+        self._node.start()
+        until(self._serves, "RabbitMQ starts")
+
+    def _serves(self) -> bool:
+        self._epmd.check()
+        self._node.check()
+        return rabbitmq_serves(self._addresses)
+
+    def stop(self) -> None:
+        """See `Server`."""
+        self._node.stop(STOPS_WITHIN)
+        self._epmd.kill()
+
+    def kill(self) -> None:
+        """See `Server`."""
+        self._node.kill()
+        self._epmd.kill()
+
+    def pause(self) -> None:
+        """See `Server`."""
+        self._node.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """See `Server`."""
+        self._node.signal(signal.SIGCONT)
+
+
+def write_settings(folder: Path, ports: Ports, addresses: Addresses) -> None:
+    """Write the node's configuration, and the cookie that lets nobody else command it."""
+    admin = addresses.rabbit_admin
+    numbers = {name: ports[name] for name in ("amqp", "management", "prometheus")}
+    text = CONFIGURATION.format(
+        user=admin.name, password=admin.password, max_message_size=MAX_MESSAGE_SIZE, **numbers
+    )
+    write_private(folder / "rabbitmq.conf", text)
+    (folder / "enabled_plugins").write_text(PLUGINS)
+    if not (folder / ".erlang.cookie").exists():
+        write_private(folder / ".erlang.cookie", secrets.token_hex(20))
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that nobody else may read."""
+    file.touch(mode=0o600)
+    file.write_text(text)
+
+
+def environment_for(folder: Path, ports: Ports) -> dict[str, str]:
+    """Everything that Debian's node would take from /etc and /var, from the folder instead."""
+    places = {
+        "HOME": folder,
+        "RABBITMQ_CONFIG_FILE": folder / "rabbitmq.conf",
+        "RABBITMQ_ADVANCED_CONFIG_FILE": folder / "advanced.config",
+        "RABBITMQ_ENABLED_PLUGINS_FILE": folder / "enabled_plugins",
+        "RABBITMQ_MNESIA_BASE": folder / "data",
+        "RABBITMQ_LOG_BASE": folder / "log",
+        "RABBITMQ_GENERATED_CONFIG_DIR": folder / "generated",
+        "RABBITMQ_CONF_ENV_FILE": Path(os.devnull),
+    }
+    return {name: str(place) for name, place in places.items()} | {
+        # The data belongs to the name, so the name stays; the epmd of one's own keeps runs apart.
+        "RABBITMQ_NODENAME": "imi@localhost",
+        "RABBITMQ_DIST_PORT": str(ports["distribution"]),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGUMENTS,
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "ERL_EPMD_PORT": str(ports["epmd"]),
+        # The script then becomes the node, instead of waiting for it.
+        "RUNNING_UNDER_SYSTEMD": "true",
+        "LANG": "C.UTF-8",
+    }

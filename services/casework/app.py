@@ -1,0 +1,49 @@
+"""Casework's process."""
+
+import functools
+
+import uvloop
+
+from contracts.casework import COMMANDS
+from contracts.registry import AuthorityState, SystemState
+from contracts.topology import OPERATOR, lanes_of
+from contracts.translation import AreaPublished
+from services.casework.handlers import CaseDesk
+from services.casework.settings import Settings
+from services.casework.store import Store
+from services.chassis import logs, mongo
+from services.chassis.desk import Desk
+from services.chassis.feed import Feed, open_broker
+from services.chassis.service import Parts, serve
+from services.chassis.worker import Worker
+
+NAME = "casework"
+
+
+async def main() -> None:
+    """Run casework until it is told to stop."""
+    settings = Settings.load()
+    logs.configure(NAME, settings.log_level)
+    database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
+    store, url = Store(database), settings.amqp_url.get_secret_value()
+    broker = open_broker(url)
+    feed = Feed(broker, NAME, f"{NAME}.events")
+    feed.on(AuthorityState, store.authority_changed)
+    feed.on(SystemState, store.system_connected)
+    feed.on(AreaPublished, store.area_published)
+
+    async def lanes() -> list[str]:
+        return lanes_of(NAME, [OPERATOR, *await store.systems()])
+
+    desk = Desk(COMMANDS, settings.max_body, CaseDesk(store, settings))
+    parts = Parts(
+        broker,
+        workers=[Worker(url, NAME, lanes, desk)],
+        probes=[functools.partial(mongo.answers, database), feed.ready],
+        prepare=[store.prepare],
+    )
+    await serve(parts, settings)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,28 @@
+"""By when. Pure: the clock is handed in."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from contracts.casework import Deadline
+from contracts.translation import AreaRules
+from services.casework.case import Case
+
+
+def acceptance_due(rules: AreaRules, sent_at: datetime, day: timedelta) -> datetime:
+    """Return by when a request sent at `sent_at` is to be accepted. `day` is how long a day is."""
+    period = rules.deadlines.acceptance
+    return sent_at + day * (period.days or period.working_days or 0)
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the last second of a calendar day, UTC."""
+    return datetime.combine(day, time(23, 59, 59), UTC)
+
+
+def deadlines_of(case: Case) -> tuple[Deadline, ...]:
+    """Return what is still to be done, by whom, until when. What has been done is no longer among them."""
+    recipient = case.recipient.authority
+    if case.state == "awaiting-acceptance":
+        return (Deadline(kind="acceptance", authority=recipient, due=case.acceptance_due),)
+    if case.state == "accepted" and case.answer_due:
+        return (Deadline(kind="answer", authority=recipient, due=case.answer_due),)
+    return ()

@@ -1,0 +1,100 @@
+"""What casework keeps: cases as histories, and its own copies of authorities, systems and the rules of areas."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from contracts.registry import AuthorityState, SystemState
+from contracts.translation import AreaPublished, AreaRules
+from services.casework.case import Side, case_from
+from services.casework.lifecycle import Area, Authority
+from services.chassis.histories import Histories, History
+from services.chassis.mongo import Database, Document
+from services.chassis.readmodel import ReadModel
+
+
+class Store:
+    """The service's database."""
+
+    def __init__(self, database: Database) -> None:
+        """Nothing is read or written here."""
+        self.cases = Histories(database["cases"], _projection)
+        self._authorities = ReadModel(database["authorities"])
+        self._systems = ReadModel(database["systems"])
+        self._areas = ReadModel(database["areas"])
+        self._rules = database["area_rules"]
+        self._rulebook: dict[tuple[str, int], AreaRules] = {}
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        await self.cases.prepare()
+
+    async def systems(self) -> list[str]:
+        """Return the ids of the connected systems."""
+        return [str(found["_id"]) async for found in self._systems.collection.find({}, {"_id": 1})]
+
+    async def authorities(self, ids: Iterable[str]) -> dict[str, Authority]:
+        """Return those of `ids` that casework has heard of."""
+        return {key: _authority(key, found) for key, found in (await self._authorities.get(ids)).items()}
+
+    async def areas(self, codes: Iterable[str]) -> dict[str, Area]:
+        """Return those of `codes` that are published, each in the version in force."""
+        found = await self._areas.get(codes)
+        return {code: Area(code, one["version"], await self.rules(code, one["version"])) for code, one in found.items()}
+
+    async def rules(self, area: str, version: int) -> AreaRules:
+        """Return the rules of one version. They never change: read once. Raises `KeyError` when there are none."""
+        if (area, version) not in self._rulebook:
+            found = await self._rules.find_one({"_id": f"{area}/{version}"})
+            if found is None:
+                raise KeyError(f"{area}/{version}")
+            self._rulebook[area, version] = AreaRules.model_validate(found["rules"])
+        return self._rulebook[area, version]
+
+    def rules_at_hand(self, area: str, version: int) -> AreaRules | None:
+        """Return the rules if they have been read already."""
+        return self._rulebook.get((area, version))
+
+    async def authority_changed(self, event: AuthorityState) -> None:
+        """Take over what the registry says of an authority."""
+        await self._authorities.put(event.id, event.version, event.model_dump(mode="json", exclude={"id", "version"}))
+
+    async def system_connected(self, event: SystemState) -> None:
+        """Take over what the registry says of a system: its lanes are consumed from now on."""
+        await self._systems.put(event.id, event.version, {})
+
+    async def area_published(self, event: AreaPublished) -> None:
+        """Keep the rules of this version for the cases that will begin with it."""
+        document = {"_id": f"{event.area}/{event.version}", "rules": event.rules.model_dump(mode="json")}
+        try:
+            await self._rules.insert_one(document)
+        except DuplicateKeyError:
+            pass  # versions are immutable: the one that is there is this one
+        await self._areas.put(event.area, event.version, {})
+
+
+def _authority(key: str, found: Document) -> Authority:
+    details: dict[str, Any] = found["details"]
+    name = details["names"].get(details["languages"][0]) or next(iter(details["names"].values()))
+    return Authority(
+        side=Side(authority=key, name=name, country=details["country"]),
+        system=found["system"],
+        active=found["status"] == "active",
+        areas=frozenset(details["areas"]),
+    )
+
+
+def _projection(history: History) -> Document:
+    """The fields by which cases are looked up. All of them follow from the history."""
+    case = case_from("", history)
+    if case is None:
+        return {}
+    return {
+        "state": case.state,
+        "area": case.area,
+        "sender": case.sender.authority,
+        "recipient": case.recipient.authority,
+        "turn": case.turn,
+        "changed_at": history[-1]["at"],
+    }

@@ -1,0 +1,129 @@
+"""One connection to RabbitMQ: messages in from queues, messages out to this service's one exchange.
+
+A session lives as long as its connection. When that breaks everything in hand is dropped: nothing was acknowledged, so
+the broker delivers it again to whoever consumes next, and the repetition finds what had been done already.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import aiormq
+from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
+from aiormq.channel import Channel
+from aiormq.exceptions import AMQPError, PublishError
+from pamqp.commands import Basic
+
+from services.chassis import metrics
+
+PUBLISH_TIMEOUT = 30.0
+"""Seconds for a confirm. A publish that takes longer ends the session; its cause is delivered again."""
+
+BROKEN = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError)
+"""What a publish raises when the connection or the broker is at fault."""
+
+
+class Unroutable(Exception):
+    """No queue takes this message: its addressee does not exist (any more)."""
+
+
+Take = Callable[[DeliveredMessage], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to publish. `message_id` is derived from its cause, so that a repetition carries the same."""
+
+    routing_key: str
+    type: str
+    body: bytes
+    message_id: str
+    correlation_id: str | None = None
+    headers: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Session:
+    """An open connection with one channel to publish and one to consume, which must not wait for each other."""
+
+    def __init__(self, connection: AbstractConnection, outbound: Channel, inbound: AbstractChannel, exchange: str):
+        """Wrap what `open_session` opened."""
+        self._connection = connection
+        self._outbound = outbound
+        self._inbound = inbound
+        self._exchange = exchange
+
+    async def publish(self, message: Outgoing) -> None:
+        """Publish persistently; return when the broker has it safe in a queue.
+
+        Raises `Unroutable` when no queue takes it, one of `BROKEN` when the broker cannot be relied on.
+        """
+        properties = Basic.Properties(
+            content_type="application/json",
+            delivery_mode=2,
+            message_id=message.message_id,
+            correlation_id=message.correlation_id,
+            message_type=message.type,
+            timestamp=datetime.now(UTC),
+            headers=dict(message.headers),
+        )
+        try:
+            async with asyncio.timeout(PUBLISH_TIMEOUT):
+                await self._outbound.basic_publish(
+                    message.body,
+                    exchange=self._exchange,
+                    routing_key=message.routing_key,
+                    properties=properties,
+                    mandatory=True,
+                    wait=False,
+                )
+        except PublishError as error:
+            raise Unroutable(message.routing_key) from error
+        metrics.PUBLISHED.labels(message.type).inc()
+
+    async def consume(self, queue: str, take: Take, prefetch: int) -> str:
+        """Have `take` called with each delivery, at most `prefetch` of them unacknowledged. Returns the consumer's tag."""
+        await self._inbound.basic_qos(prefetch_count=prefetch)
+        ok = await self._inbound.basic_consume(queue, take)
+        return str(ok.consumer_tag)
+
+    def on_cancelled(self, tell: Callable[[str], None]) -> None:
+        """Have `tell` called with the tag of a consumer that the broker ended, because its queue is gone."""
+        self._inbound.on_consumer_cancel_callbacks.add(lambda frame: tell(str(frame.consumer_tag)))
+
+    async def cancel(self, consumer_tag: str) -> None:
+        """Let no more deliveries come for this consumer; those in hand can still be acknowledged."""
+        await self._inbound.basic_cancel(consumer_tag)
+
+    async def acknowledge(self, delivery_tag: int, *, multiple: bool) -> None:
+        """Tell the broker to forget a delivery, or all up to it. Only one task may call this: order matters."""
+        await self._inbound.basic_ack(delivery_tag, multiple=multiple, wait=False)
+
+    async def closed(self) -> None:
+        """Return when the connection or one of its channels is gone."""
+        futures = [part.closing for part in (self._connection, self._outbound, self._inbound)]
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+    async def consumers(self, queue: str) -> int:
+        """Return how many consume `queue`. Raises an `AMQPError` when it does not exist."""
+        channel = await self._connection.channel()
+        try:
+            return int((await channel.queue_declare(queue, passive=True)).consumer_count or 0)
+        finally:
+            await channel.close()
+
+
+@asynccontextmanager
+async def open_session(url: str, exchange: str) -> AsyncIterator[Session]:
+    """Connect to the broker for as long as the block runs. Raises one of `BROKEN` when that fails."""
+    async with asyncio.timeout(PUBLISH_TIMEOUT):
+        connection = await aiormq.connect(url)
+    try:
+        outbound = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        assert isinstance(outbound, Channel)  # noqa: S101 - for the type checker: its `wait` is no part of the abstract one
+        inbound = await connection.channel(publisher_confirms=False)
+        yield Session(connection, outbound, inbound, exchange)
+    finally:
+        await connection.close()

@@ -1,0 +1,125 @@
+"""Where commands come in and outcomes go out: intake, the service's own handler, and one outcome for every command."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic_core import to_json
+
+from contracts.identity import derived_uuid
+from contracts.inbox import Outcome, Refused, View, Views
+from contracts.refusal import Refusal
+from contracts.types import AuthorityId, Message
+from services.chassis import metrics
+from services.chassis.bus import Outgoing
+from services.chassis.intake import Command, Faulty, Intake
+from services.chassis.worker import Delivery, Handled, Later, Result
+
+VIEWS = "views"
+"""Routing key by which translation gets what systems shall read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that other services are told."""
+
+    routing_key: str
+    message: Message
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a command: its outcome, what else systems are shown, what services are told."""
+
+    outcome: View
+    views: tuple[View, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+Handler = Callable[[Sequence[Command]], Awaitable[Sequence[Answer | Later]]]
+
+
+class Desk:
+    """Takes the deliveries of a service's lanes. Give it to a `Worker` as its handler."""
+
+    def __init__(self, types: Iterable[type[Message]], max_body: int, handle: Handler) -> None:
+        """`handle` decides and stores; called again with the same commands it must give the same answers."""
+        self._intake = Intake(types, max_body)
+        self._handle = handle
+
+    async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Result]:
+        """Return for each delivery what is to be published before it is acknowledged."""
+        checked = [self._intake.check(delivery.queue, delivery.message, delivery.age) for delivery in deliveries]
+        commands = [one for one in checked if isinstance(one, Command)]
+        answers = iter(await self._handle(commands) if commands else ())
+        return [_refuse(one) if isinstance(one, Faulty) else _say(one, next(answers)) for one in checked]
+
+
+def outcome_of(command: Command, outcome: Outcome, reader: AuthorityId | None = None) -> View:
+    """Return the outcome addressed to the sender, under an id that depends on the command alone."""
+    return View(
+        to=command.system,
+        reader=reader,
+        message_id=derived_uuid("outcome", command.key, command.digest),
+        correlation_id=command.message_id,
+        message=outcome,
+    )
+
+
+def done(command: Command, *, reader: AuthorityId | None = None, **result: object) -> View:
+    """Return the outcome of a command that was carried out; `result` are fields of `Outcome`."""
+    outcome = Outcome.model_validate(
+        {"command": command.message_id, "command_type": command.body.TYPE, "status": "done", **result}
+    )
+    return outcome_of(command, outcome, reader)
+
+
+def refused(command: Command, refusal: Refusal, *, reader: AuthorityId | None = None, **result: object) -> View:
+    """Return the outcome of a command that was refused."""
+    outcome = Outcome.model_validate(
+        {
+            "command": command.message_id,
+            "command_type": command.body.TYPE,
+            "status": "refused",
+            "refused": Refused(code=refusal.code, field=refusal.field),
+            **result,
+        }
+    )
+    return outcome_of(command, outcome, reader)
+
+
+def _say(command: Command, answer: Answer | Later) -> Result:
+    if isinstance(answer, Later):
+        return answer
+    _count(command.body.TYPE, answer.outcome.message)
+    views = Views(views=(answer.outcome, *answer.views))
+    shown = _outgoing(VIEWS, views, derived_uuid("views", command.key, command.digest), command)
+    return Handled([shown, *(_outgoing(e.routing_key, e.message, e.message_id, command) for e in answer.events)])
+
+
+def _refuse(faulty: Faulty) -> Result:
+    metrics.REFUSALS.labels(faulty.code).inc()
+    outcome = Outcome(
+        command=faulty.message_id,
+        command_type=None,
+        status="refused",
+        refused=Refused(code=faulty.code, field=faulty.field),
+    )
+    view = View(to=faulty.system, message_id=faulty.outcome_id, correlation_id=faulty.message_id, message=outcome)
+    body = to_json(Views(views=(view,)), exclude_none=True)
+    return Handled([Outgoing(VIEWS, Views.TYPE, body, derived_uuid("views", faulty.outcome_id), faulty.message_id)])
+
+
+def _outgoing(routing_key: str, message: Message, message_id: str, cause: Command) -> Outgoing:
+    headers = {"imi-cause": cause.message_id}
+    if cause.traceparent:
+        headers["traceparent"] = cause.traceparent
+    body = to_json(message, exclude_none=True)
+    return Outgoing(routing_key, message.TYPE, body, message_id, cause.message_id, headers)
+
+
+def _count(kind: str, outcome: object) -> None:
+    if isinstance(outcome, Outcome):
+        metrics.COMMANDS.labels(kind, outcome.status).inc()
+        if outcome.refused:
+            metrics.REFUSALS.labels(outcome.refused.code).inc()

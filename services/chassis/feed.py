@@ -1,0 +1,89 @@
+"""Events of other services, taken one after the other from this service's own queue by FastStream."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import structlog
+from aio_pika.exceptions import AMQPError
+from faststream import AckPolicy
+from faststream.rabbit import Channel, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
+
+from contracts.types import Message
+from services.chassis import metrics
+from services.chassis.bus import PUBLISH_TIMEOUT, Outgoing
+from services.chassis.faults import outlast
+from services.chassis.logs import where
+from services.chassis.parking import ROUTING_KEY
+
+M = TypeVar("M", bound=Message)
+log = structlog.get_logger()
+
+
+def open_broker(url: str) -> RabbitBroker:
+    """Return a broker whose publishes raise when nothing takes them, and which takes one message at a time."""
+    return RabbitBroker(url, logger=None, default_channel=Channel(prefetch_count=1, on_return_raises=True))
+
+
+class Feed:
+    """What one queue brings, by type of message. Handlers must be idempotent: an event may come again, or late."""
+
+    def __init__(self, broker: RabbitBroker, service: str, queue: str) -> None:
+        """Subscribe to `queue`, which must exist: services declare nothing."""
+        self.queue = queue
+        self._broker = broker
+        self._exchange = RabbitExchange(service, declare=False)
+        self._handlers: dict[str, tuple[type[Message], Callable[[Any], Awaitable[None]]]] = {}
+        # FastStream would answer whatever `reply_to` a sender names: no_reply.
+        subscriber = broker.subscriber(
+            RabbitQueue(queue, declare=False), ack_policy=AckPolicy.MANUAL, no_reply=True
+        )
+        subscriber(self._take)
+
+    def on(self, message: type[M], handler: Callable[[M], Awaitable[None]]) -> None:
+        """Have `handler` called with every `message`; retried while the database is away, parked when it fails."""
+        self._handlers[message.TYPE] = (message, handler)
+
+    async def _take(self, message: RabbitMessage) -> None:
+        kind = message.raw_message.type or ""
+        metrics.DELIVERIES.labels(self.queue).inc()
+        try:
+            model, handler = self._handlers[kind]
+            body = model.model_validate_json(message.body)
+            await outlast(lambda: handler(body))
+        except Exception as error:
+            log.error("parked", queue=self.queue, message_id=message.message_id, where=where(error))
+            await self._park(message, type(error).__name__)
+        await message.ack()
+
+    async def _park(self, message: RabbitMessage, reason: str) -> None:
+        metrics.PARKED.labels(reason).inc()
+        headers = {"imi-reason": reason, "imi-queue": self.queue}
+        kind, message_id = message.raw_message.type or "", str(message.message_id)
+        await self.publish(Outgoing(ROUTING_KEY, kind, message.body, message_id, headers=headers))
+
+    async def ready(self) -> bool:
+        """Say whether the queue is there and consumed, by the broker's own word: a ping says yes when it is gone."""
+        try:
+            connection = await self._broker.connect()
+            async with connection.channel() as channel:
+                queue = await channel.declare_queue(self.queue, passive=True)
+        except (AMQPError, OSError):
+            return False
+        return bool(queue.declaration_result.consumer_count)
+
+    async def publish(self, message: Outgoing) -> None:
+        """Publish to the service's exchange; return when the broker has it safe in a queue, raise when it has not."""
+        async with asyncio.timeout(PUBLISH_TIMEOUT):  # while disconnected FastStream would wait outside its own
+            await self._broker.publish(
+                message.body,
+                exchange=self._exchange,
+                routing_key=message.routing_key,
+                message_type=message.type,
+                message_id=message.message_id,
+                correlation_id=message.correlation_id,
+                headers=dict(message.headers),
+                content_type="application/json",
+                persist=True,
+                mandatory=True,
+            )

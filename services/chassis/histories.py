@@ -1,0 +1,236 @@
+"""Documents that are their own history, changed by commands: each command at most once, whatever crashes.
+
+A document holds `rev`, `history` (an entry for every change, with the identity of its command) and `refused` (the commands
+of its parties that were refused). One atomic write, guarded by `rev`, adds entries and refusals together: two replicas
+that decide on the same command cannot both be right. A refusal that belongs to no document is written where the
+document would be that the command would have made: a *tombstone*, which expires.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from contracts.refusal import Refusal
+from services.chassis.intake import Command
+from services.chassis.mongo import Collection, Document
+from services.chassis.worker import Later
+
+Entry = Mapping[str, Any]
+History = tuple[Entry, ...]
+
+TOMBSTONES_KEPT: Final = timedelta(days=30)
+REFUSALS_KEPT: Final = 100
+"""Refused commands that a document remembers; the oldest are forgotten first."""
+_ATTEMPTS: Final = 50
+_DUPLICATE_KEY: Final = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The command is carried out: `entry` is all there is to remember of it."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The command is refused; `in_document` when its sender has a right to the document, and so a place in it."""
+
+    refusal: Refusal
+    in_document: bool = False
+
+
+Decision = Change | Refuse | Later
+Decide = Callable[[History, Command], Decision]
+Projection = Callable[[History], Document]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was decided for good: the document's history up to this command, or the refusal."""
+
+    history: History
+    refusal: Refusal | None = None
+
+
+class Contention(Exception):
+    """Others changed the same documents at every attempt."""
+
+
+class Histories:
+    """A collection of such documents."""
+
+    def __init__(self, collection: Collection, projection: Projection) -> None:
+        """`projection` gives the fields, besides the history, by which documents are looked up."""
+        self._collection = collection
+        self._projection = projection
+
+    async def prepare(self) -> None:
+        """Make the indexes that the guarantees need."""
+        await self._collection.create_index("history.key", unique=True, sparse=True)
+        await self._collection.create_index("expires", expireAfterSeconds=0)
+
+    async def settle(
+        self,
+        commands: Sequence[Command],
+        place: Callable[[Command], str],
+        own_place: Callable[[Command], str],
+        decide: Decide,
+    ) -> list[Settled | Later]:
+        """Decide on all commands, write once for each document, and return the results in the commands' order.
+
+        `place` names the document that a command changes, `own_place` the one that it would make. A command that
+        was decided before gets the same result again. Raises `Contention` after many attempts.
+        """
+        results: dict[int, Settled | Later] = {}
+        todo, reused = list(enumerate(commands)), frozenset[str]()
+        for _ in range(_ATTEMPTS):
+            group = _Group(await self._fetch([c for _, c in todo], place, own_place), decide, reused)
+            outcome = {index: group.take(c, place(c), own_place(c)) for index, c in todo}
+            failed, reused = await self._write(group, reused)
+            results |= {index: result for index, (result, document) in outcome.items() if document not in failed}
+            todo = [(index, c) for index, c in todo if index not in results]
+            if not todo:
+                return [results[index] for index in range(len(commands))]
+        raise Contention
+
+    async def _fetch(
+        self, commands: Sequence[Command], place: Callable[[Command], str], own_place: Callable[[Command], str]
+    ) -> dict[str, Document]:
+        wanted = {place(c) for c in commands} | {own_place(c) for c in commands}
+        found = self._collection.find({"_id": {"$in": sorted(wanted)}}, {"history": 1, "refused": 1, "rev": 1})
+        return {str(document["_id"]): dict(document) async for document in found}
+
+    async def _write(self, group: "_Group", reused: frozenset[str]) -> tuple[set[str], frozenset[str]]:
+        """Return the documents whose write must be decided anew, and the command keys that stand elsewhere."""
+        drafts = [draft for draft in group.drafts.values() if draft.changed]
+        if not drafts:
+            return set(), reused
+        operations = [draft.operation(self._projection) for draft in drafts]
+        updates = {draft.id for draft in drafts if draft.rev}
+        try:
+            written = await self._collection.bulk_write(operations, ordered=False)
+            failed, matched = set[str](), written.matched_count
+        except BulkWriteError as error:
+            failed, matched = self._rejected(error, drafts), int(error.details["nMatched"])
+            reused |= _keys_elsewhere(error)
+        # The server does not say which updates did not match: look at all of them again.
+        return (failed | updates if matched < len(updates) else failed), reused
+
+    def _rejected(self, error: BulkWriteError, drafts: Sequence["_Draft"]) -> set[str]:
+        errors = error.details["writeErrors"]
+        if any(one["code"] != _DUPLICATE_KEY for one in errors):
+            raise error
+        return {drafts[one["index"]].id for one in errors}
+
+
+def _keys_elsewhere(error: BulkWriteError) -> frozenset[str]:
+    values = [one.get("keyValue", {}) for one in error.details["writeErrors"]]
+    return frozenset(str(value["history.key"]) for value in values if "history.key" in value)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A document as this group will leave it."""
+
+    id: str
+    rev: int
+    history: list[Entry]
+    refused: list[Entry]
+    new_entries: list[Entry] = field(default_factory=list)
+    new_refusals: list[Entry] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.new_entries or self.new_refusals)
+
+    def operation(self, projection: Projection) -> InsertOne[Mapping[str, Any]] | UpdateOne:
+        fields = projection(tuple(self.history)) if self.history else {"expires": _now() + TOMBSTONES_KEPT}
+        if not self.rev:
+            whole = {"_id": self.id, "rev": 1, "history": self.new_entries, "refused": self.new_refusals}
+            return InsertOne({**whole, **fields} if self.history else _tombstone(whole, fields))
+        push: Document = {"history": {"$each": self.new_entries}} if self.new_entries else {}
+        if self.new_refusals:
+            push["refused"] = {"$each": self.new_refusals, "$slice": -REFUSALS_KEPT}
+        return UpdateOne({"_id": self.id, "rev": self.rev}, {"$push": push, "$set": fields, "$inc": {"rev": 1}})
+
+
+def _tombstone(whole: Document, fields: Document) -> Document:
+    return {key: value for key, value in whole.items() if key != "history"} | fields
+
+
+class _Group:
+    """The commands of one group, folded into their documents."""
+
+    def __init__(self, documents: Mapping[str, Document], decide: Decide, reused: frozenset[str]) -> None:
+        self.drafts: dict[str, _Draft] = {}
+        self._documents = documents
+        self._decide = decide
+        self._reused = reused
+
+    def take(self, command: Command, place: str, own_place: str) -> tuple[Settled | Later, str]:
+        """Return the result, and the document on whose write it depends."""
+        known = self._known(command, place) or self._known(command, own_place)
+        if known:
+            return known
+        if command.key in self._reused:
+            return Settled((), Refusal("message-id-reused", "message_id")), ""
+        draft = self._draft(place)
+        decision = self._decide(tuple(draft.history), command)
+        if isinstance(decision, Later):
+            return decision, ""
+        if isinstance(decision, Change):
+            return self._change(draft, decision, command), place
+        return self._refuse(decision, command, place if decision.in_document else own_place)
+
+    def _known(self, command: Command, place: str) -> tuple[Settled, str] | None:
+        draft = self._draft(place)
+        for position, entry in enumerate(draft.history, start=1):
+            if entry["key"] == command.key:
+                return _again(command, entry, Settled(tuple(draft.history[:position]))), place
+        for entry in draft.refused:
+            if entry["key"] == command.key:
+                refusal = Refusal(entry["code"], entry["field"])
+                return _again(command, entry, Settled(tuple(draft.history[: entry["seen"]]), refusal)), place
+        return None
+
+    def _draft(self, place: str) -> _Draft:
+        if place not in self.drafts:
+            stored = self._documents.get(place, {})
+            history, refused = stored.get("history", ()), stored.get("refused", ())
+            self.drafts[place] = _Draft(place, stored.get("rev", 0), list(history), list(refused))
+        return self.drafts[place]
+
+    def _change(self, draft: _Draft, change: Change, command: Command) -> Settled:
+        entry = {"key": command.key, "digest": command.digest, **change.entry}
+        draft.history.append(entry)
+        draft.new_entries.append(entry)
+        return Settled(tuple(draft.history))
+
+    def _refuse(self, decision: Refuse, command: Command, place: str) -> tuple[Settled, str]:
+        draft, refusal = self._draft(place), decision.refusal
+        entry = {
+            "key": command.key,
+            "digest": command.digest,
+            "code": refusal.code,
+            "field": refusal.field,
+            "seen": len(draft.history),
+        }
+        draft.refused.append(entry)
+        draft.new_refusals.append(entry)
+        return Settled(tuple(draft.history), refusal), place
+
+
+def _again(command: Command, entry: Entry, settled: Settled) -> Settled:
+    """The same result for the same command; a refusal when the id now stands on another body."""
+    if entry["digest"] == command.digest:
+        return settled
+    return Settled((), Refusal("message-id-reused", "message_id"))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,114 @@
+"""What a connected system sends is hostile until checked: who speaks, size, properties, type, form."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiormq.abc import DeliveredMessage
+from pydantic import ValidationError
+
+from contracts.identity import derived_uuid
+from contracts.topology import exchange_of, is_undelivered, system_of, undelivered_exchange_of
+from contracts.types import Message
+
+_LONGEST_ID = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command that passed every check which needs no data: its sender is certain, its form is right."""
+
+    system: str
+    message_id: str
+    body: Message
+    digest: str
+    age: float = 0.0
+    """Seconds since this replica took it."""
+    traceparent: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Its identity. Two systems may use the same message id: they cannot pre-empt each other's."""
+        return f"{self.system}/{self.message_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """A message that is refused for what it is, before anybody looks at what it asks."""
+
+    system: str
+    code: str
+    field: str | None
+    message_id: str | None
+    type: str | None
+    outcome_id: str
+
+
+class Intake:
+    """The checks of one service's lanes."""
+
+    def __init__(self, types: Iterable[type[Message]], max_body: int) -> None:
+        """`types` are the commands that the service takes; `max_body` their size in bytes."""
+        self._types: Mapping[str, type[Message]] = {kind.TYPE: kind for kind in types}
+        self._max_body = max_body
+
+    def check(self, queue: str, message: DeliveredMessage, age: float = 0.0) -> Command | Faulty:
+        """Return the command in `message`, or what is wrong with it. The lane that it came by names the sender."""
+        system, properties = system_of(queue), message.header.properties
+        fault = self._envelope_fault(system, message)
+        kind = self._types.get(properties.message_type or "")
+        if fault or not kind:
+            return _faulty(system, message, *(fault or _unknown(queue)))
+        try:
+            body = kind.model_validate_json(message.body)
+        except ValidationError as error:
+            return _faulty(system, message, *_shape_fault(error))
+        return Command(system, str(properties.message_id), body, _digest(message), age, _traceparent(message))
+
+    def _envelope_fault(self, system: str, message: DeliveredMessage) -> tuple[str, str | None] | None:
+        properties = message.header.properties
+        if message.exchange == undelivered_exchange_of(system):
+            return ("expired", "expiration")
+        if not 0 < len(properties.message_id or "") <= _LONGEST_ID:
+            return ("missing-property", "message_id")
+        if properties.user_id != system or message.exchange != exchange_of(system):
+            return ("missing-property", "user_id")
+        if not properties.message_type:
+            return ("missing-property", "type")
+        if properties.content_type != "application/json":
+            return ("missing-property", "content_type")
+        if len(message.body) > self._max_body:
+            return ("too-large", None)
+        if message.routing_key != properties.message_type:
+            return ("wrong-routing-key", "routing_key")
+        return None
+
+
+def _faulty(system: str, message: DeliveredMessage, code: str, field: str | None) -> Faulty:
+    properties = message.header.properties
+    message_id, digest = properties.message_id, _digest(message)
+    outcome_id = derived_uuid("faulty", system, message_id or "", digest, code)
+    return Faulty(system, code, field, message_id, properties.message_type, outcome_id)
+
+
+def _unknown(queue: str) -> tuple[str, str]:
+    return ("not-routable", "routing_key") if is_undelivered(queue) else ("unknown-type", "type")
+
+
+def _shape_fault(error: ValidationError) -> tuple[str, str | None]:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return ("not-json", None)
+    return ("wrong-shape", ".".join(str(step) for step in first["loc"]) or None)
+
+
+def _digest(message: DeliveredMessage) -> str:
+    kind = (message.header.properties.message_type or "").encode()
+    return hashlib.blake2b(kind + b"\0" + message.body, digest_size=16).hexdigest()
+
+
+def _traceparent(message: DeliveredMessage) -> str | None:
+    headers: Mapping[str, Any] = message.header.properties.headers or {}
+    value = headers.get("traceparent")
+    return value if isinstance(value, str) and len(value) <= 64 else None

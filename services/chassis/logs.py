@@ -1,0 +1,30 @@
+"""Structured logs: a JSON object a line, on standard output. Never the content of an answer, never a secret."""
+
+import logging
+import sys
+import traceback
+
+import structlog
+
+
+def configure(service: str, level: str) -> None:
+    """Log everything from `level` up, each line with the service's name."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format='{"logger":"%(name)s","event":"%(message)s"}')
+
+
+def where(error: BaseException) -> list[str]:
+    """Return the error's kind and the places it passed, without its words: a database's error quotes the document."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [type(error).__name__, *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)]

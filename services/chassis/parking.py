@@ -1,0 +1,32 @@
+"""Where a message goes that cannot succeed: the service's `parked` queue, with the reason, to be looked at and replayed."""
+
+from aiormq.abc import DeliveredMessage
+
+from contracts.identity import derived_uuid
+from services.chassis.bus import Outgoing
+
+ROUTING_KEY = "parked"
+
+
+def parked(queue: str, message: DeliveredMessage, reason: str) -> Outgoing:
+    """Return the message as it goes to the `parked` queue.
+
+    What is known for certain about it goes into headers of our own; death headers can be forged by a sender and are left out.
+    """
+    properties = message.header.properties
+    return Outgoing(
+        routing_key=ROUTING_KEY,
+        type=properties.message_type or "",
+        body=message.body,
+        message_id=derived_uuid("parked", queue, properties.message_id or "", reason),
+        correlation_id=properties.correlation_id,
+        headers={
+            "imi-reason": reason,
+            "imi-queue": queue,
+            "imi-exchange": message.exchange or "",
+            "imi-routing-key": message.routing_key or "",
+            "imi-user": properties.user_id or "",
+            "imi-message-id": properties.message_id or "",
+            "imi-redelivered": bool(message.redelivered),
+        },
+    )

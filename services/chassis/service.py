@@ -1,0 +1,56 @@
+"""A service's process: FastStream starts and stops what it is made of, and serves its health and its metrics."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from faststream.asgi import AsgiFastStream, AsgiResponse, get
+from faststream.rabbit import RabbitBroker
+from prometheus_client import make_asgi_app
+
+from services.chassis.settings import BrokerSettings
+from services.chassis.worker import Worker
+
+Probe = Callable[[], Awaitable[bool]]
+Step = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a process is made of. `prepare` runs before anything is consumed, `begin` and `end` around its own loops."""
+
+    broker: RabbitBroker
+    workers: Sequence[Worker] = ()
+    probes: Sequence[Probe] = ()
+    prepare: Sequence[Step] = ()
+    begin: Sequence[Step] = ()
+    end: Sequence[Step] = field(default=())
+
+
+def assemble(parts: Parts) -> AsgiFastStream:
+    """Return the application with `/health/live`, `/health/ready` and `/metrics`."""
+
+    @get
+    async def live(_: object) -> AsgiResponse:
+        return AsgiResponse(b"live", status_code=200)
+
+    @get
+    async def ready(_: object) -> AsgiResponse:
+        checks = [worker.ready for worker in parts.workers] + list(parts.probes)
+        well = all([await check() for check in checks])
+        return AsgiResponse(b"ready" if well else b"not ready", status_code=200 if well else 503)
+
+    return AsgiFastStream(
+        parts.broker,
+        logger=None,
+        asgi_routes=[("/health/live", live), ("/health/ready", ready), ("/metrics", make_asgi_app())],
+        on_startup=list(parts.prepare),
+        after_startup=[*(worker.start for worker in parts.workers), *parts.begin],
+        # Before the broker closes: FastStream's own order would drop what arrives in between.
+        on_shutdown=[*parts.end, *(worker.stop for worker in parts.workers)],
+    )
+
+
+async def serve(parts: Parts, settings: BrokerSettings) -> None:
+    """Run until a signal asks to stop, then finish what is in hand."""
+    options: dict[str, bool | str | list[bool | str] | list[str] | list[bool] | int | None] = {"host": settings.http_host, "port": settings.http_port, "log_config": None, "access_log": "false"}
+    await assemble(parts).run(run_extra_options=options)

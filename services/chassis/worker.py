@@ -1,0 +1,258 @@
+"""The hot path: deliveries in, in groups to a handler, what it says out, and only then acknowledged.
+
+The un-acknowledged delivery is the outbox. A handler stores what it decided before it returns; whatever then breaks before
+the acknowledgement, the delivery comes again, the handler finds what it had decided, and the same messages with
+the same ids go out once more.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from aiormq.abc import DeliveredMessage
+
+from services.chassis import metrics
+from services.chassis.acker import Acker
+from services.chassis.bus import BROKEN, Outgoing, Session, Take, Unroutable, open_session
+from services.chassis.faults import Impatient, outlast
+from services.chassis.logs import where
+from services.chassis.parking import parked
+
+log = structlog.get_logger()
+
+GROUP = 100
+PREFETCH_IN_ALL = 128
+LOOK_FOR_QUEUES_EVERY = 0.5
+RECONNECT_AFTER = 0.5
+FINISH_WITHIN = 15.0
+"""Seconds that a shutdown waits for what is in hand."""
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """A message as it came from a queue."""
+
+    queue: str
+    message: DeliveredMessage
+    taken_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def age(self) -> float:
+        """Seconds since this process took it."""
+        return time.monotonic() - self.taken_at
+
+    @property
+    def tag(self) -> int:
+        """Its number on the channel."""
+        return self.message.delivery_tag or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """The handler has decided and stored: publish these, then acknowledge."""
+
+    outgoing: Sequence[Outgoing] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The handler cannot tell yet: show it the delivery again after so many seconds."""
+
+    seconds: float
+
+
+Result = Handled | Later
+Handler = Callable[[Sequence[Delivery]], Awaitable[Sequence[Result]]]
+Queues = Callable[[], Awaitable[Iterable[str]]]
+
+
+class Worker:
+    """Consumes the queues that `queues` names, asked again twice a second, and hands what waits to `handle` in groups."""
+
+    def __init__(self, url: str, exchange: str, queues: Queues, handle: Handler) -> None:
+        """`exchange` is the only one that this service may write."""
+        self._url = url
+        self._exchange = exchange
+        self._queues = queues
+        self._handle = handle
+        self._session: _Serving | None = None
+        self._stopping = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin, in the background. A broker that is away is waited for."""
+        self._task = asyncio.create_task(self._run(), name=f"{self._exchange} worker")
+
+    async def stop(self) -> None:
+        """Take nothing more, finish what is in hand, close."""
+        self._stopping.set()
+        if self._task:
+            await self._task
+
+    async def ready(self) -> bool:
+        """Say whether every queue is really being consumed, by the broker's own word."""
+        serving = self._session
+        if serving is None or not serving.consuming:
+            return False
+        try:
+            counts = [await serving.session.consumers(queue) for queue in list(serving.consuming)[:5]]
+        except BROKEN:
+            return False
+        return all(counts)
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                async with open_session(self._url, self._exchange) as session:
+                    await self._serve(session)
+            except (*BROKEN, Impatient) as fault:
+                log.warning("broker away", fault=type(fault).__name__)
+                await _first(self._stopping.wait(), asyncio.sleep(RECONNECT_AFTER))
+
+    async def _serve(self, session: Session) -> None:
+        serving = self._session = _Serving(session, self._queues, self._handle)
+        try:
+            await serving.run(self._stopping)
+        finally:
+            self._session = None
+            metrics.CONSUMERS.set(0)
+
+
+class _Serving:
+    """What happens during one session. Everything in it is forgotten with it."""
+
+    def __init__(self, session: Session, queues: Queues, handle: Handler) -> None:
+        self.session = session
+        self.consuming: dict[str, str] = {}
+        self._queues = queues
+        self._handle = handle
+        self._acker = Acker(session)
+        self._waiting: deque[Delivery] = deque()
+        self._arrived = asyncio.Event()
+        self._in_hand = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken = asyncio.Event()
+        self._error: BaseException | None = None
+        session.on_cancelled(self._forget)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until told to stop, then finish; or raise what broke the session."""
+        for loop in (self._look_for_queues, self._work, self._acker.run):
+            self._spawn(loop())
+        try:
+            await _first(stopping.wait(), self.session.closed(), self._broken.wait())
+            if self._error:
+                raise self._error
+            if stopping.is_set():
+                await self._finish()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._error = self._error or error
+            self._broken.set()
+
+    async def _finish(self) -> None:
+        for tag in self.consuming.values():
+            await self.session.cancel(tag)
+        deadline = time.monotonic() + FINISH_WITHIN
+        while (self._in_hand or not self._acker.idle) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
+    async def _look_for_queues(self) -> None:
+        while True:
+            wanted = set(await outlast(self._queues))
+            for queue in wanted - self.consuming.keys():
+                prefetch = max(4, PREFETCH_IN_ALL // len(wanted))
+                self.consuming[queue] = await self.session.consume(queue, self._taker(queue), prefetch)
+            for queue in self.consuming.keys() - wanted:
+                await self.session.cancel(self.consuming.pop(queue))
+            metrics.CONSUMERS.set(len(self.consuming))
+            await asyncio.sleep(LOOK_FOR_QUEUES_EVERY)
+
+    def _forget(self, cancelled: str) -> None:
+        self.consuming = {queue: tag for queue, tag in self.consuming.items() if tag != cancelled}
+
+    def _taker(self, queue: str) -> Take:
+        kind = ".".join(queue.split(".")[:2])
+        deliveries, redeliveries = metrics.DELIVERIES.labels(kind), metrics.REDELIVERIES.labels(kind)
+
+        async def take(message: DeliveredMessage) -> None:
+            deliveries.inc()
+            if message.redelivered:
+                redeliveries.inc()
+            delivery = Delivery(queue, message)
+            self._in_hand += 1
+            self._acker.expect(delivery.tag)
+            self._enqueue(delivery)
+
+        return take
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        self._waiting.append(delivery)
+        self._arrived.set()
+
+    async def _work(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+                metrics.GROUP_SIZE.observe(len(group))
+                with metrics.STAGE_SECONDS.labels("handle").time():
+                    results = await self._handle_patiently(group)
+                self._spawn(self._send(list(zip(group, results, strict=True))))
+
+    async def _handle_patiently(self, group: Sequence[Delivery]) -> Sequence[Result]:
+        try:
+            return await outlast(lambda: self._handle(group))
+        except (Impatient, *BROKEN):
+            raise
+        except Exception as error:
+            if len(group) > 1:
+                return [(await self._handle_patiently([delivery]))[0] for delivery in group]
+            return [Handled([_park(group[0], type(error).__name__, where(error))])]
+
+    async def _send(self, group: Sequence[tuple[Delivery, Result]]) -> None:
+        done = [(delivery, result) for delivery, result in group if isinstance(result, Handled)]
+        for delivery, result in group:
+            if isinstance(result, Later):
+                asyncio.get_running_loop().call_later(result.seconds, self._enqueue, delivery)
+        with metrics.STAGE_SECONDS.labels("publish").time():
+            await asyncio.gather(*(self._publish(d, out) for d, result in done for out in result.outgoing))
+        self._acker.done(delivery.tag for delivery, _ in done)
+        self._in_hand -= len(done)
+
+    async def _publish(self, cause: Delivery, message: Outgoing) -> None:
+        try:
+            await self.session.publish(message)
+        except Unroutable:
+            await self.session.publish(_park(cause, "unroutable", [message.routing_key]))
+
+
+def _park(delivery: Delivery, reason: str, places: list[str]) -> Outgoing:
+    metrics.PARKED.labels(reason).inc()
+    message_id = delivery.message.header.properties.message_id
+    log.error("parked", queue=delivery.queue, message_id=message_id, reason=reason, where=places)
+    return parked(delivery.queue, delivery.message, reason)
+
+
+async def _first(*awaitables: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,1 @@
+"""Registry: onboarding of authorities by their coordinators, connected systems, and the directory."""

@@ -1,0 +1,1 @@
+"""Translation: what casework and the others say in codes, in the words of its reader. It knows no rights."""

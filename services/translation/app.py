@@ -1,0 +1,55 @@
+"""Translation's process."""
+
+import functools
+from pathlib import Path
+
+import uvloop
+
+import contracts
+from contracts.registry import AuthorityState, SystemState
+from contracts.sentences import SENTENCES
+from contracts.topology import OPERATOR, lanes_of
+from contracts.translation import COMMANDS
+from services.chassis import catalogue, logs, mongo
+from services.chassis.desk import Desk
+from services.chassis.feed import Feed, open_broker
+from services.chassis.service import Parts, serve
+from services.chassis.settings import ServiceSettings
+from services.chassis.worker import Worker
+from services.translation.handlers import CatalogueDesk, Translator
+from services.translation.store import Store
+
+NAME = "translation"
+
+
+async def main() -> None:
+    """Run translation until it is told to stop."""
+    settings = ServiceSettings.load()
+    logs.configure(NAME, settings.log_level)
+    database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
+    store, url = Store(database), settings.amqp_url.get_secret_value()
+    sentences = catalogue.read_all(Path(contracts.__file__).parent / "locale", SENTENCES)
+    broker = open_broker(url)
+    feed = Feed(broker, NAME, f"{NAME}.events")
+    feed.on(AuthorityState, store.authority_changed)
+    feed.on(SystemState, store.system_connected)
+
+    async def lanes() -> list[str]:
+        return lanes_of(NAME, [OPERATOR, *await store.systems()])
+
+    async def views() -> list[str]:
+        return [f"{NAME}.views"]
+
+    desk = Desk(COMMANDS, settings.max_body, CatalogueDesk(store))
+    workers = [Worker(url, NAME, lanes, desk), Worker(url, NAME, views, Translator(store, sentences))]
+    parts = Parts(
+        broker,
+        workers,
+        probes=[functools.partial(mongo.answers, database), feed.ready],
+        prepare=[store.prepare],
+    )
+    await serve(parts, settings)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

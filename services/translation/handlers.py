@@ -1,0 +1,100 @@
+"""Views in, inbox messages out; and the operator's publication of legislation."""
+
+from collections.abc import Sequence
+
+from pydantic_core import from_json, to_json
+
+from contracts.identity import derived_uuid
+from contracts.languages import LAST_RESORT
+from contracts.refusal import Refusal
+from contracts.topology import OPERATOR, inbox_of
+from contracts.translation import AreaPublished, PublishArea, PutTexts
+from services.chassis.bus import Outgoing
+from services.chassis.desk import Answer, Event, done, refused
+from services.chassis.intake import Command
+from services.chassis.worker import Delivery, Handled
+from services.translation.area import codes_of, inconsistency
+from services.translation.reading import Reading, Sentences, in_order
+from services.translation.render import Areas, Json, area_of, render
+from services.translation.store import Store
+
+
+class Translator:
+    """The handler of the queue of views."""
+
+    def __init__(self, store: Store, sentences: Sentences) -> None:
+        """`sentences` are the exchange's own, by language and code."""
+        self._store = store
+        self._sentences = sentences
+
+    async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Handled]:
+        """Return each view in its reader's words, addressed to its inbox."""
+        groups = [from_json(delivery.message.body)["views"] for delivery in deliveries]
+        views = [view for group in groups for view in group]
+        languages = await self._store.languages(name for view in views for name in _names(view))
+        areas = await self._areas(views)
+        return [Handled([self._letter(view, languages, areas) for view in group]) for group in groups]
+
+    async def _areas(self, views: Sequence[Json]) -> Areas:
+        wanted = {area for view in views if (area := area_of(view["message"]))}
+        return {key: await self._store.area_texts(*key) for key in wanted}
+
+    def _letter(self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas) -> Outgoing:
+        spoken = next((languages[name] for name in _names(view) if name in languages), (LAST_RESORT,))
+        kind = render(view["message"], Reading(in_order(spoken), self._sentences), areas)
+        body = to_json(view["message"])
+        return Outgoing(inbox_of(view["to"]), kind, body, view["message_id"], view.get("correlation_id"))
+
+
+class CatalogueDesk:
+    """The handler of translation's lanes. Repeating a command of the operator's does no more than it did."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep what is published in `store`."""
+        self._store = store
+
+    async def __call__(self, commands: Sequence[Command]) -> Sequence[Answer]:
+        """Carry out or refuse each."""
+        return [await self._decide(command) for command in commands]
+
+    async def _decide(self, command: Command) -> Answer:
+        if command.system != OPERATOR:
+            return Answer(refused(command, Refusal("operator-only")))
+        body = command.body
+        if isinstance(body, PutTexts):
+            return await self._put(command, body)
+        assert isinstance(body, PublishArea)  # noqa: S101 - the intake takes no others
+        return await self._publish(command, body)
+
+    async def _put(self, command: Command, body: PutTexts) -> Answer:
+        there = await self._store.texts(body.area, body.version, body.language)
+        if there == body.texts:
+            return Answer(done(command))
+        if await self._store.rules(body.area, body.version):
+            return Answer(refused(command, Refusal("version-published", "version")))
+        await self._store.put_texts(body.area, body.version, body.language, body.texts)
+        return Answer(done(command))
+
+    async def _publish(self, command: Command, body: PublishArea) -> Answer:
+        refusal = await self._cannot_publish(body)
+        if refusal:
+            return Answer(refused(command, refusal))
+        await self._store.publish(body.area, body.version, body.rules)
+        event = AreaPublished(area=body.area, version=body.version, rules=body.rules)
+        event_id = derived_uuid("area", body.area, str(body.version))
+        return Answer(done(command), events=(Event("event.area", event, event_id),))
+
+    async def _cannot_publish(self, body: PublishArea) -> Refusal | None:
+        there = await self._store.rules(body.area, body.version)
+        if there:
+            return None if there == body.rules else Refusal("version-published", "version")
+        if code := inconsistency(body.rules):
+            return Refusal("rules-inconsistent", code)
+        english = await self._store.texts(body.area, body.version, LAST_RESORT) or {}
+        missing = next((code for code in codes_of(body.rules) if code not in english), None)
+        return Refusal("texts-missing", missing) if missing else None
+
+
+def _names(view: Json) -> list[str]:
+    """Whose languages count: the reading authority's, else its system's."""
+    return [name for name in (view.get("reader"), view["to"]) if name]

@@ -1,0 +1,66 @@
+"""Fill the words into a view. What comes in was made by the exchange itself, so it is taken as plain JSON. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from contracts.inbox import AuthorityUpdate, CaseUpdate, Outcome, SystemUpdate
+from services.translation.area import AreaTexts
+from services.translation.reading import Reading
+
+Json = dict[str, Any]
+Areas = Mapping[tuple[str, int], AreaTexts]
+
+
+def area_of(message: Json) -> tuple[str, int] | None:
+    """Return the version of the area whose words the message needs."""
+    area = message.get("case", {}).get("area")
+    return (area["code"], area["version"]) if area else None
+
+
+def render(message: Json, reading: Reading, areas: Areas) -> str:
+    """Fill in the texts, in place, and return the type under which the message goes to the inbox."""
+    kind, fill = _KINDS[message["kind"]]
+    fill(message, reading)
+    if case := message.get("case"):
+        _case(case, reading, areas[case["area"]["code"], case["area"]["version"]])
+    return kind
+
+
+def _outcome(message: Json, reading: Reading) -> None:
+    if refused := message.get("refused"):
+        refused["text"] = reading.sentence(f"refusal.{refused['code']}")
+
+
+def _authority(message: Json, reading: Reading) -> None:
+    message["text"] = reading.sentence(f"status.{message['authority']['status']}")
+
+
+def _system(message: Json, reading: Reading) -> None:
+    message["text"] = reading.sentence("system.connected")
+
+
+def _case(case: Json, reading: Reading, area: AreaTexts) -> None:
+    case["state"]["text"] = reading.sentence(f"state.{case['state']['code']}")
+    case["event"]["text"] = reading.sentence(f"event.{case['event']['code']}")
+    case["area"]["text"] = area.find(reading.languages, "title")
+    for side in ("sender", "recipient"):
+        label = case[side]["country"]
+        label["text"] = reading.country(label["code"])
+    for item in case["questions"]:
+        _item(item, f"question.{item['code']}", reading, area)
+    for item in case.get("particulars", ()):
+        _item(item, f"particular.{item['code']}", reading, area)
+
+
+def _item(item: Json, code: str, reading: Reading, area: AreaTexts) -> None:
+    item["text"] = area.find(reading.languages, code)
+    if "value" in item:
+        item["value_text"] = reading.value(area, code, item["value"])
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[Json, Reading], None]]] = {
+    "outcome": (Outcome.TYPE, _outcome),
+    "case": (CaseUpdate.TYPE, lambda message, reading: None),
+    "authority": (AuthorityUpdate.TYPE, _authority),
+    "system": (SystemUpdate.TYPE, _system),
+}

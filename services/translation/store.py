@@ -1,0 +1,85 @@
+"""What translation keeps: the texts and rules of every area version, and which languages each reader reads."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from contracts.registry import AuthorityState, SystemState
+from contracts.translation import AreaRules
+from services.chassis.mongo import Database
+from services.chassis.readmodel import ReadModel
+from services.translation.area import AreaTexts, items_of
+
+
+class Store:
+    """The service's database. Published versions never change, so each is read once and kept in memory."""
+
+    def __init__(self, database: Database) -> None:
+        """Nothing is read or written here."""
+        self._areas = database["areas"]
+        self._texts = database["texts"]
+        self._readers = ReadModel(database["readers"])
+        self._at_hand: dict[tuple[str, int], AreaTexts] = {}
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        await self._texts.create_index([("area", 1), ("version", 1)])
+
+    async def systems(self) -> list[str]:
+        """Return the ids of the connected systems."""
+        found = self._readers.collection.find({"system": True}, {"_id": 1})
+        return [str(one["_id"]) async for one in found]
+
+    async def languages(self, readers: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return the languages of those `readers` (authorities and systems) that are known."""
+        return {key: tuple(found["languages"]) for key, found in (await self._readers.get(readers)).items()}
+
+    async def authority_changed(self, event: AuthorityState) -> None:
+        """Note which languages an authority reads."""
+        await self._readers.put(event.id, event.version, {"languages": list(event.details.languages)})
+
+    async def system_connected(self, event: SystemState) -> None:
+        """Note which languages a system reads: its lanes are consumed from now on."""
+        await self._readers.put(event.id, event.version, {"languages": list(event.languages), "system": True})
+
+    async def area_texts(self, area: str, version: int) -> AreaTexts:
+        """Return a published version. Raises `KeyError` when there is none."""
+        if (area, version) not in self._at_hand:
+            rules = await self.rules(area, version)
+            if rules is None:
+                raise KeyError(f"{area}/{version}")
+            self._at_hand[area, version] = AreaTexts(items_of(rules), await self._all_texts(area, version))
+        return self._at_hand[area, version]
+
+    async def rules(self, area: str, version: int) -> AreaRules | None:
+        """Return the rules of a version once it is published."""
+        found = await self._areas.find_one({"_id": f"{area}/{version}"})
+        return AreaRules.model_validate(found["rules"]) if found else None
+
+    async def texts(self, area: str, version: int, language: str) -> Mapping[str, str] | None:
+        """Return the texts laid down in one language."""
+        found = await self._texts.find_one({"_id": f"{area}/{version}/{language}"})
+        return _by_code(found) if found else None
+
+    async def put_texts(self, area: str, version: int, language: str, texts: Mapping[str, str]) -> None:
+        """Lay down the texts of one language, in place of any that were there."""
+        key = f"{area}/{version}/{language}"
+        document = {"area": area, "version": version, "language": language, "texts": list(texts.items())}
+        await self._texts.replace_one({"_id": key}, document, upsert=True)
+
+    async def publish(self, area: str, version: int, rules: AreaRules) -> None:
+        """Publish a version; when it is published already nothing changes."""
+        try:
+            await self._areas.insert_one({"_id": f"{area}/{version}", "rules": rules.model_dump(mode="json")})
+        except DuplicateKeyError:
+            return  # a repetition, or another replica: versions are immutable
+
+    async def _all_texts(self, area: str, version: int) -> dict[str, dict[str, str]]:
+        found = self._texts.find({"area": area, "version": version})
+        return {str(one["language"]): _by_code(one) async for one in found}
+
+
+def _by_code(document: Mapping[str, Any]) -> dict[str, str]:
+    # Kept as pairs: codes have dots in them, which field names should not.
+    return dict(document["texts"])
