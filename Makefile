@@ -27,7 +27,7 @@ test: setup ## all tests, against real servers
 	$(VENV)/pytest
 
 demo: setup ## a whole case between two authorities, told as it happens
-	$(VENV)/python -m deploy.local.demo
+	$(VENV)/python -m demo
 
 up: setup ## an exchange on this machine, until Ctrl-C
 	$(VENV)/python -m deploy.local.exchange

@@ -148,14 +148,10 @@ def _messages(questions: QuestionsFile) -> Iterator[Message]:
 
 
 def _comment(entry: Entry, by_code: dict[str, Question]) -> str:
-    place = ", ".join(
-        f'{kind} "{item.text}"' for kind, item in zip(("set", "group"), entry.places, strict=False)
-    )
+    place = ", ".join(f'{kind} "{item.text}"' for kind, item in zip(("set", "group"), entry.places, strict=False))
     match entry.item:
         case Question() as question:
-            return (
-                f"Question in the {place}; type of answer: {question.type}.{_shown_when(question, by_code)}"
-            )
+            return f"Question in the {place}; type of answer: {question.type}.{_shown_when(question, by_code)}"
         case Field() as particular:
             return f"Field that the asking authority fills in; type: {particular.type}."
     return f"Title of a group of questions in the {place}." if place else "Title of a question set."
@@ -199,9 +195,7 @@ def _check_current(file: Path, message: PoMessage, english: dict[str, str]) -> N
     if message.context not in english:
         raise LegislationError(file, message.lineno, f"{message.context} is not a message of this area")
     if message.id != english[message.context]:
-        raise LegislationError(
-            file, message.lineno, f"{message.context} is stale: the English text has changed"
-        )
+        raise LegislationError(file, message.lineno, f"{message.context} is stale: the English text has changed")
 
 
 def _write_templates(root: Path, folders: Sequence[Path]) -> int:
@@ -221,13 +215,9 @@ def _check(_: Path, folders: Sequence[Path]) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `template` or `check` over all areas of a folder; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m client.legislation", description="Legislative areas as files."
-    )
+    parser = argparse.ArgumentParser(prog="python -m client.legislation", description="Legislative areas as files.")
     parser.add_argument("command", choices=("template", "check"))
-    parser.add_argument(
-        "root", nargs="?", type=Path, default=Path("legislation"), help="the folder of the areas"
-    )
+    parser.add_argument("root", nargs="?", type=Path, default=Path("legislation"), help="the folder of the areas")
     chosen = parser.parse_args(arguments)
     folders = sorted(file.parent for file in chosen.root.glob("*/area.yaml"))
     run = {"template": _write_templates, "check": _check}[chosen.command]

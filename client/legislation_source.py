@@ -72,9 +72,7 @@ class Field(Item):
         if bool(self.options) != (self.type in CHOICES):
             raise ValueError(f"{self.code}: options belong to {', '.join(CHOICES)}, and these need them")
         if self.type == "yes-no-unknown" and list(self.options) != ["yes", "no", "unknown"]:
-            raise ValueError(
-                f"{self.code}: the options of yes-no-unknown are yes, no, unknown, in this order"
-            )
+            raise ValueError(f"{self.code}: the options of yes-no-unknown are yes, no, unknown, in this order")
         return self
 
 

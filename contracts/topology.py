@@ -100,7 +100,11 @@ def system_topology(system: str, password_hash: str, vhost: str = VHOST) -> Defi
             _exchange(undelivered, vhost, kind="fanout", internal=True),
         ],
         "queues": [
-            *(_queue(lane, vhost, **{"x-dead-letter-exchange": undelivered}) for lane in lanes if not is_undelivered(lane)),
+            *(
+                _queue(lane, vhost, **{"x-dead-letter-exchange": undelivered})
+                for lane in lanes
+                if not is_undelivered(lane)
+            ),
             *(_queue(lane, vhost) for lane in lanes if is_undelivered(lane)),
             _queue(inbox_of(system), vhost),
         ],
@@ -139,7 +143,12 @@ def _permission(user: str, vhost: str, *, write: str, read: str) -> dict[str, An
 
 
 def _exchange(
-    name: str, vhost: str, *, kind: str = "topic", internal: bool = False, arguments: Mapping[str, Any] | None = None
+    name: str,
+    vhost: str,
+    *,
+    kind: str = "topic",
+    internal: bool = False,
+    arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     return {
         "name": name,

@@ -3,6 +3,7 @@
 `python -m deploy.local.exchange` keeps one until Ctrl-C. It begins empty: only the operator has an account.
 """
 
+import asyncio
 import json
 import secrets
 import signal
@@ -16,8 +17,9 @@ from typing import Any, Final
 import httpx
 from pymongo import MongoClient
 
+from client import topology
 from client.account import new_password, password_hash
-from contracts.topology import OPERATOR, SERVICES, VHOST, exchange_topology, system_topology
+from contracts.topology import OPERATOR, SERVICES, VHOST
 from deploy.local.addresses import Addresses, Credentials
 from deploy.local.mail import Mailbox, mail_server
 from deploy.local.ports import Ports
@@ -38,8 +40,13 @@ class Replica:
     """One process of a service."""
 
     service: str
-    port: int
+    ports: Ports
     program: Program
+
+    @property
+    def port(self) -> int:
+        """Where it listens, on loopback."""
+        return self.ports["http"]
 
     @property
     def url(self) -> str:
@@ -66,6 +73,7 @@ class Exchange:
     passwords: Mapping[str, str]
     smtp_url: str
     settings: Mapping[str, Mapping[str, str]]
+    modules: Mapping[str, str]
     replicas: list[Replica] = field(default_factory=list)
     systems: dict[str, str] = field(default_factory=dict)
     """Name and password of each connected system, as far as whoever uses this exchange notes them here."""
@@ -74,16 +82,24 @@ class Exchange:
         """Return the URL by which a system connects."""
         return self.addresses.amqp_url(system, password, VHOST)
 
-    def start(self, service: str, ports: Ports | None = None, name: str | None = None) -> Replica:
+    def start(self, service: str) -> Replica:
         """Start one more replica of a service; it is ready when `wait_until_ready` returns."""
-        held = ports or Ports(_fresh(self.folder / "replicas"), ["http"])
-        port = held[name or "http"]
-        log = self.folder / "logs" / f"{service}-{port}.log"
-        program = Program([sys.executable, "-m", PROCESSES[service]], log, self._environment(service, port))
-        replica = Replica(service, port, program)
+        ports = Ports(_fresh(self.folder / "replicas"), ["http"])
+        log = self.folder / "logs" / f"{service}-{ports['http']}.log"
+        environment = self._environment(service, ports["http"])
+        program = Program([sys.executable, "-m", self.modules[service]], log, environment)
+        replica = Replica(service, ports, program)
         program.start()
         self.replicas.append(replica)
         return replica
+
+    def stop(self, *stopped: Replica) -> None:
+        """Ask replicas to end and wait until they have."""
+        if stopped:
+            both(*(replica.program.stop for replica in stopped))
+        for replica in stopped:
+            replica.ports.close()
+            self.replicas.remove(replica)
 
     def of(self, service: str) -> list[Replica]:
         """Return the replicas of a service."""
@@ -121,9 +137,7 @@ class Exchange:
         }
         admin = self.addresses.rabbit_admin
         own: dict[str, dict[str, str]] = {
-            "provisioner": {
-                "IMI_MANAGEMENT_URL": self.addresses.management_url_for(admin.name, admin.password)
-            },
+            "provisioner": {"IMI_MANAGEMENT_URL": self.addresses.management_url_for(admin.name, admin.password)},
             "notifier": {
                 "IMI_SMTP_URL": self.smtp_url,
                 "IMI_MAIL_FROM": MAIL_FROM,
@@ -144,10 +158,12 @@ def exchange(
     folder: Path,
     settings: Mapping[str, Mapping[str, str]] | None = None,
     replicas: Mapping[str, int] | None = None,
+    modules: Mapping[str, str] | None = None,
 ) -> Iterator[Exchange]:
     """Have an exchange running, with data in `folder`, for as long as the context lasts.
 
-    `settings` are environment variables by service; `replicas` how many of each, one where nothing is said.
+    `settings` are environment variables by service; `replicas` how many of each, one where nothing is said;
+    `modules` what runs in place of a service's own process.
     """
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -158,7 +174,8 @@ def exchange(
         smtp_url = stack.enter_context(mail_server(mailbox, ports["smtp"]))
         passwords = {name: new_password() for name in (*PROCESSES, OPERATOR)}
         prepare(running.addresses, passwords)
-        made = Exchange(folder, running.addresses, running, mailbox, passwords, smtp_url, settings or {})
+        run = {**PROCESSES, **(modules or {})}
+        made = Exchange(folder, running.addresses, running, mailbox, passwords, smtp_url, settings or {}, run)
         made.systems[OPERATOR] = passwords[OPERATOR]
         stack.callback(_stop_all, made)
         for service in PROCESSES:
@@ -172,11 +189,8 @@ def prepare(addresses: Addresses, passwords: Mapping[str, str]) -> None:
     """Make the topology and the database users, as an operations team would; again with the same folder: anew."""
     hashes = {name: password_hash(password) for name, password in passwords.items()}
     admin = addresses.rabbit_admin
-    with httpx.Client(
-        base_url=addresses.management_url, auth=(admin.name, admin.password), trust_env=False
-    ) as client:
-        for definitions in (exchange_topology(hashes), system_topology(OPERATOR, hashes[OPERATOR])):
-            client.post("/api/definitions", json=definitions, timeout=60).raise_for_status()
+    url = addresses.management_url_for(admin.name, admin.password)
+    asyncio.run(topology.apply(url, topology.definitions(hashes)))
     _make_database_users(addresses, passwords)
 
 
@@ -191,8 +205,7 @@ def _make_database_users(addresses: Addresses, passwords: Mapping[str, str]) -> 
 
 
 def _stop_all(made: Exchange) -> None:
-    if made.replicas:
-        both(*(replica.program.stop for replica in made.replicas))
+    made.stop(*made.replicas)
 
 
 def _fresh(folder: Path) -> Path:
@@ -206,11 +219,7 @@ def main() -> None:
     folder = Path(".local")
     with exchange(folder / "up") as running:
         print(f"The exchange runs. {running.write()} says how to connect; Ctrl-C ends it.")
-        print(
-            json.dumps(
-                {key: value for key, value in running.describe().items() if key != "systems"}, indent=2
-            )
-        )
+        print(json.dumps({key: value for key, value in running.describe().items() if key != "systems"}, indent=2))
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
 
 

@@ -32,9 +32,7 @@ class Program:
         self._reap()
         command = [sys.executable, "-I", "-S", warden.__file__, str(self._log), *self._command]
         environment = os.environ | self._environment
-        self._warden = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-        )
+        self._warden = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         self._pid = self._read_pid(self._warden)
 
     def _read_pid(self, started: subprocess.Popen[bytes]) -> int:

@@ -93,9 +93,7 @@ def write_settings(folder: Path, ports: Ports, addresses: Addresses) -> None:
     """Write the node's configuration, and the cookie that lets nobody else command it."""
     admin = addresses.rabbit_admin
     numbers = {name: ports[name] for name in ("amqp", "management", "prometheus")}
-    text = CONFIGURATION.format(
-        user=admin.name, password=admin.password, max_message_size=MAX_MESSAGE_SIZE, **numbers
-    )
+    text = CONFIGURATION.format(user=admin.name, password=admin.password, max_message_size=MAX_MESSAGE_SIZE, **numbers)
     write_private(folder / "rabbitmq.conf", text)
     (folder / "enabled_plugins").write_text(PLUGINS)
     if not (folder / ".erlang.cookie").exists():

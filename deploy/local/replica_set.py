@@ -12,9 +12,7 @@ from deploy.local.waiting import until
 UNAUTHORIZED = 13
 
 
-def make_replica_set(
-    addresses: Addresses, check: Callable[[], None], admin: Credentials | None = None
-) -> None:
+def make_replica_set(addresses: Addresses, check: Callable[[], None], admin: Credentials | None = None) -> None:
     """Make it, and wait until it takes writes; `check` raises when the server has died.
 
     `admin` is for a server that has users already; one without lets callers from its own machine do it

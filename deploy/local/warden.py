@@ -20,9 +20,7 @@ def run(log: Path, command: list[str]) -> None:
     os.setsid()
     try:
         with log.open("ab") as output:
-            program = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-            )
+            program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
         threading.Thread(target=end_with_asker, daemon=True).start()
         print(program.pid, flush=True)
         program.wait()

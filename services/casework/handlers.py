@@ -19,7 +19,13 @@ from services.chassis.histories import Change, Decision, History, Refuse, Settle
 from services.chassis.intake import Command
 from services.chassis.worker import Later
 
-RESTS_ON_COPIES: Final = {"unknown-authority", "not-your-authority", "authority-not-active", "recipient-not-found", "unknown-area"}
+RESTS_ON_COPIES: Final = {
+    "unknown-authority",
+    "not-your-authority",
+    "authority-not-active",
+    "recipient-not-found",
+    "unknown-area",
+}
 """Refusals that the registry's or translation's next event may overtake: not given in the first two seconds."""
 _SETTLING_S, _LOOK_AGAIN_S = 2.0, 0.25
 
@@ -60,14 +66,12 @@ class CaseDesk:
             for c, s, case in zip(commands, settled, cases, strict=True)
         ]
 
-    def _answer(
-        self, command: Command, settled: Settled, case: Case | None, known: Mapping[str, Authority]
-    ) -> Answer:
+    def _answer(self, command: Command, settled: Settled, case: Case | None, known: Mapping[str, Authority]) -> Answer:
         reader: str = _acting(command)
         if settled.refusal:
             shown = {"case": self._view(case, reader, settled)} if case and case.is_party(reader) else {}
             return Answer(refused(command, settled.refusal, reader=reader, **shown))
-        assert case  # noqa: S101 - a change has a case
+        assert case
         other = case.other(reader).authority
         update = View(
             to=known[other].system,
@@ -75,9 +79,7 @@ class CaseDesk:
             message_id=derived_uuid("case", case.id, str(case.version), other),
             message=CaseUpdate(reader=other, case=self._view(case, other, settled)),
         )
-        return Answer(
-            done(command, reader=reader, case=self._view(case, reader, settled)), (update,), (_dates(case),)
-        )
+        return Answer(done(command, reader=reader, case=self._view(case, reader, settled)), (update,), (_dates(case),))
 
     def _view(self, case: Case, reader: str, settled: Settled) -> CaseView:
         return view_of(case, reader, settled.history[-1], self._settings.epoch)
@@ -114,7 +116,7 @@ def _decider(
         if isinstance(body, SendRequest) and actor:
             entry = send(body, actor, known.get(body.recipient), areas.get(body.area), now)
             return _refuse(entry, command) if isinstance(entry, Refusal) else Change(entry)
-        assert isinstance(body, AcceptRequest | Reply | CloseCase)  # noqa: S101 - the intake takes no others
+        assert isinstance(body, AcceptRequest | Reply | CloseCase)
         return _on_case(history, body, command, store, now)
 
     return decide
@@ -149,7 +151,7 @@ def _refuse(refusal: Refusal, command: Command) -> Decision:
 
 
 def _acting(command: Command) -> str:
-    assert isinstance(command.body, SendRequest | AcceptRequest | Reply | CloseCase)  # noqa: S101 - the intake takes no others
+    assert isinstance(command.body, SendRequest | AcceptRequest | Reply | CloseCase)
     return command.body.authority
 
 

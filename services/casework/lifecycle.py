@@ -65,7 +65,9 @@ class Now:
         return self.at.date()
 
 
-def send(command: SendRequest, sender: Authority, recipient: Authority | None, area: Area | None, now: Now) -> Entry | Refusal:
+def send(
+    command: SendRequest, sender: Authority, recipient: Authority | None, area: Area | None, now: Now
+) -> Entry | Refusal:
     """Return the first entry of a new case, or why there can be none."""
     wrong = _cannot_send(command, sender, recipient, area, now)
     if wrong or recipient is None or area is None:

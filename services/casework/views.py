@@ -48,4 +48,3 @@ def _items(codes: Iterable[str], values: Mapping[str, Any]) -> tuple[Item, ...]:
 
 def _text(text: Mapping[str, str] | None) -> FreeText | None:
     return FreeText(**text) if text else None
-

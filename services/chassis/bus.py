@@ -122,7 +122,7 @@ async def open_session(url: str, exchange: str) -> AsyncIterator[Session]:
         connection = await aiormq.connect(url)
     try:
         outbound = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        assert isinstance(outbound, Channel)  # noqa: S101 - for the type checker: its `wait` is no part of the abstract one
+        assert isinstance(outbound, Channel)
         inbound = await connection.channel(publisher_confirms=False)
         yield Session(connection, outbound, inbound, exchange)
     finally:

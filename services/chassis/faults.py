@@ -6,7 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import structlog
-from pymongo.errors import AutoReconnect, ExecutionTimeout, NetworkTimeout, OperationFailure, WaitQueueTimeoutError
+from pymongo.errors import (
+    AutoReconnect,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    WaitQueueTimeoutError,
+)
 
 from services.chassis import metrics
 

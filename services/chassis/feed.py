@@ -35,9 +35,7 @@ class Feed:
         self._exchange = RabbitExchange(service, declare=False)
         self._handlers: dict[str, tuple[type[Message], Callable[[Any], Awaitable[None]]]] = {}
         # FastStream would answer whatever `reply_to` a sender names: no_reply.
-        subscriber = broker.subscriber(
-            RabbitQueue(queue, declare=False), ack_policy=AckPolicy.MANUAL, no_reply=True
-        )
+        subscriber = broker.subscriber(RabbitQueue(queue, declare=False), ack_policy=AckPolicy.MANUAL, no_reply=True)
         subscriber(self._take)
 
     def on(self, message: type[M], handler: Callable[[M], Awaitable[None]]) -> None:

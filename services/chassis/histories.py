@@ -99,7 +99,10 @@ class Histories:
         raise Contention
 
     async def _fetch(
-        self, commands: Sequence[Command], place: Callable[[Command], str], own_place: Callable[[Command], str]
+        self,
+        commands: Sequence[Command],
+        place: Callable[[Command], str],
+        own_place: Callable[[Command], str],
     ) -> dict[str, Document]:
         wanted = {place(c) for c in commands} | {own_place(c) for c in commands}
         found = self._collection.find({"_id": {"$in": sorted(wanted)}}, {"history": 1, "refused": 1, "rev": 1})

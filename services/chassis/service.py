@@ -52,5 +52,10 @@ def assemble(parts: Parts) -> AsgiFastStream:
 
 async def serve(parts: Parts, settings: BrokerSettings) -> None:
     """Run until a signal asks to stop, then finish what is in hand."""
-    options: dict[str, bool | str | list[bool | str] | list[str] | list[bool] | int | None] = {"host": settings.http_host, "port": settings.http_port, "log_config": None, "access_log": "false"}
+    options: dict[str, bool | str | list[bool | str] | list[str] | list[bool] | int | None] = {
+        "host": settings.http_host,
+        "port": settings.http_port,
+        "log_config": None,
+        "access_log": "false",
+    }
     await assemble(parts).run(run_extra_options=options)

@@ -6,7 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from contracts.refusal import Refusal
-from contracts.registry import AppointCoordinator, Apply, Approve, AuthorityState, Card, Details, Kind, Reject, Status
+from contracts.registry import (
+    Apply,
+    AppointCoordinator,
+    Approve,
+    AuthorityState,
+    Card,
+    Details,
+    Kind,
+    Reject,
+    Status,
+)
 from contracts.topology import OPERATOR
 from contracts.types import FreeText
 

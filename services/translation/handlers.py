@@ -63,7 +63,7 @@ class CatalogueDesk:
         body = command.body
         if isinstance(body, PutTexts):
             return await self._put(command, body)
-        assert isinstance(body, PublishArea)  # noqa: S101 - the intake takes no others
+        assert isinstance(body, PublishArea)
         return await self._publish(command, body)
 
     async def _put(self, command: Command, body: PutTexts) -> Answer:

@@ -1,0 +1,128 @@
+"""`imi`: the command line of member-state systems and of the operator.
+
+The account is taken from IMI_URL (amqp://<system>:<password>@<host>:<port>/<vhost>), so that no password stands on a
+command line. `--json` prints what a program can read.
+"""
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from client import publishing, topology
+from client.account import new_password, password_hash
+from client.legislation import LegislationError, load
+from client.system import Refused, System
+from contracts.catalogue import COMMANDS
+
+app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+topology_app = typer.Typer(no_args_is_help=True, help="What the broker holds: exchanges, queues, accounts.")
+legislation_app = typer.Typer(no_args_is_help=True, help="Legislative areas, published as data.")
+app.add_typer(topology_app, name="topology")
+app.add_typer(legislation_app, name="legislation")
+console = Console()
+
+Url = Annotated[str, typer.Option(envvar="IMI_URL", show_envvar=True, help="The system's account.")]
+AdminUrl = Annotated[
+    str, typer.Option(envvar="IMI_MANAGEMENT_URL", help="http://<administrator>:<password>@<host>:<port>")
+]
+Secrets = Annotated[
+    Path, typer.Option(help="A folder with a file for each account, named after it, holding its password.")
+]
+
+
+@app.command()
+def password(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Make a password, and the salted hash of it that an application carries. The password stays with you."""
+    secret = new_password()
+    made = {"password": secret, "password_hash": password_hash(secret)}
+    console.print_json(json.dumps(made)) if as_json else [print(f"{key}: {value}") for key, value in made.items()]
+
+
+@app.command()
+def send(kind: str, file: typer.FileText, url: Url, message_id: str | None = None) -> None:
+    """Send the command in FILE (JSON, - for standard input), and print its outcome. Exit status 1 when it is refused."""
+    if kind not in COMMANDS:
+        raise typer.BadParameter(f"one of {', '.join(COMMANDS)}", param_hint="KIND")
+    command = COMMANDS[kind].model_validate_json(file.read())
+
+    async def run() -> None:
+        async with System(url) as system:
+            outcome = await system.outcome(command, message_id)
+        console.print_json(outcome.model_dump_json(exclude_none=True))
+        raise typer.Exit(outcome.status == "refused")
+
+    _run(run())
+
+
+@app.command()
+def inbox(url: Url, count: Annotated[int, typer.Option(help="Stop after so many messages.")] = 1) -> None:
+    """Print the next messages of the inbox, a line of JSON each; what was printed is taken out of it."""
+
+    async def run() -> None:
+        async with System(url) as system:
+            left = count
+            async for message in system.inbox():
+                print(message.model_dump_json(exclude_none=True), flush=True)
+                left -= 1
+                if not left:
+                    return
+
+    _run(run())
+
+
+@topology_app.command()
+def definitions(secrets: Secrets) -> None:
+    """Print the definitions that a broker imports at its start."""
+    print(json.dumps(topology.definitions(topology.read_hashes(secrets)), indent=2))
+
+
+@topology_app.command("apply")
+def apply_topology(url: AdminUrl, secrets: Secrets) -> None:
+    """Make in a running broker whatever is missing of the topology. What is there stays as it is."""
+    _run(topology.apply(url, topology.definitions(topology.read_hashes(secrets))))
+    console.print("The broker has the whole topology.")
+
+
+@legislation_app.command()
+def publish(folders: list[Path], url: Url) -> None:
+    """Publish the areas in FOLDERS. Repeating it changes nothing; a published version cannot be changed."""
+
+    async def run() -> None:
+        async with System(url) as system:
+            for folder in folders:
+                area = load(folder)
+                await publishing.publish(system, area)
+                console.print(f"{area.code} version {area.version}: published in {len(area.texts)} languages")
+
+    _run(run())
+
+
+@legislation_app.command()
+def coverage(folders: list[Path]) -> None:
+    """Show how much of each area is translated into each language. Exit status 1 when anything is missing."""
+    areas = [load(folder) for folder in folders]
+    table = Table("language", *(area.code for area in areas))
+    shares = publishing.coverage(areas)
+    for language, row in shares.items():
+        table.add_row(language, *(f"{share:.0%}" for share in row))
+    console.print(table)
+    raise typer.Exit(any(share < 1 for row in shares.values() for share in row))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.run(work)
+    except (Refused, LegislationError, ConnectionError) as error:
+        console.print(f"[red]{type(error).__name__}[/red]: {error}")
+        raise typer.Exit(1) from error
+
+
+def main() -> None:
+    """Run `imi`."""
+    app()

@@ -1,0 +1,30 @@
+"""Apply the topology to a broker. The data is in `contracts.topology`; the only tool that applies it is here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from client.account import password_hash
+from contracts.topology import OPERATOR, SERVICES, Definitions, exchange_topology, system_topology
+from services.chassis.management import Management
+
+ACCOUNTS = (*SERVICES, "provisioner", OPERATOR)
+
+
+def read_hashes(folder: Path) -> dict[str, str]:
+    """Return a salted hash for each account, of the password in the file that is named after it."""
+    return {name: password_hash((folder / name).read_text().strip()) for name in ACCOUNTS}
+
+
+def definitions(hashes: Mapping[str, str]) -> Definitions:
+    """Return everything that a new exchange begins with: the services, and the operator as the only system."""
+    whole, operator = exchange_topology(hashes), system_topology(OPERATOR, hashes[OPERATOR])
+    return {kind: whole.get(kind, []) + operator.get(kind, []) for kind in whole | operator}
+
+
+async def apply(url: str, wanted: Definitions) -> None:
+    """Make what is missing. `url` holds the administrator's name and password. Raises as `Management.apply`."""
+    management = Management(url)
+    try:
+        await management.apply(wanted)
+    finally:
+        await management.close()

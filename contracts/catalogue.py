@@ -1,0 +1,21 @@
+"""Every message type there is, by its name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from contracts import casework, inbox, registry, translation
+from contracts.types import Message
+
+SERVICE_COMMANDS: Final[Mapping[str, tuple[type[Message], ...]]] = {
+    "registry": registry.COMMANDS,
+    "casework": casework.COMMANDS,
+    "translation": translation.COMMANDS,
+    "notifier": (),
+}
+COMMANDS: Final[Mapping[str, type[Message]]] = {
+    kind.TYPE: kind for kinds in SERVICE_COMMANDS.values() for kind in kinds
+}
+INBOX: Final[Mapping[str, type[Message]]] = {kind.TYPE: kind for kind in inbox.INBOX}
+EVENTS: Final[Mapping[str, type[Message]]] = {
+    kind.TYPE: kind for kind in (*registry.EVENTS, *casework.EVENTS, *translation.EVENTS)
+}

@@ -1,0 +1,1 @@
+"""Two requests for information between real states, told as they happen on a real exchange."""
