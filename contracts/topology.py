@@ -117,14 +117,16 @@ def system_topology(system: str, password_hash: str, vhost: str = VHOST) -> Defi
 
 
 def _policies(vhost: str) -> list[dict[str, Any]]:
+    # A reader that crashes over a message must not lose it: RabbitMQ 4 would drop it after 20 deliveries.
+    kept = {"delivery-limit": 1_000_000}
     lane = {"max-length": LANE_LENGTH, "overflow": "reject-publish", "delivery-limit": DELIVERY_LIMIT}
     # At-least-once: an expired command reaches the responder even if the broker dies in between.
     commands = lane | {"dead-letter-strategy": "at-least-once"}
     return [
         _policy("commands", r"^[a-z]+\.commands\.", commands, vhost),
         _policy("undelivered", r"^registry\.undelivered\.", lane, vhost),
-        _policy("inboxes", r"^inbox\.", {"max-length": INBOX_LENGTH, "overflow": "drop-head"}, vhost),
-        _policy("parked", r"\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head"}, vhost),
+        _policy("inboxes", r"^inbox\.", {"max-length": INBOX_LENGTH, "overflow": "drop-head", **kept}, vhost),
+        _policy("parked", r"\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head", **kept}, vhost),
         _policy("inside", r"\.(views|events|dates|tasks|provisioned)$", {"delivery-limit": DELIVERY_LIMIT}, vhost),
     ]
 

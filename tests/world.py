@@ -13,7 +13,7 @@ from client.legislation import load
 from client.system import System
 from contracts.casework import AcceptRequest, CaseView, CloseCase, Reply, SendRequest
 from contracts.inbox import CaseUpdate, SystemUpdate
-from contracts.registry import Account, AppointCoordinator, Apply, Approve, ConnectSystem, Details
+from contracts.registry import Account, Apply, AppointCoordinator, Approve, ConnectSystem, Details
 from contracts.topology import OPERATOR
 from contracts.types import FreeText, User
 from deploy.local.exchange import Exchange
@@ -121,15 +121,25 @@ async def connect(world: World, state: str, language: str, name: str, official: 
     """Connect a system and register the authority for which it acts."""
     nimic = f"{state.lower()}-nimic"
     async with world.system(nimic) as coordinator:
-        authority = world.ids[nimic]
-        made = account(world, name, language)
-        await coordinator.do(ConnectSystem(authority=authority, account=made, user=HANDLER))
+        await coordinator.do(connection(world, nimic, name, language))
         await can_log_in(coordinator, name)
-        async with world.system(name) as system:
-            details = details_of(state, language, official, (AREA,))
-            applied = await system.do(Apply(coordinator=authority, details=details, user=HANDLER))
+    await register(world, state, language, name, official)
+
+
+def connection(world: World, nimic: str, name: str, language: str) -> ConnectSystem:
+    """A coordinator's command to connect a system."""
+    return ConnectSystem(authority=world.ids[nimic], account=account(world, name, language), user=HANDLER)
+
+
+async def register(world: World, state: str, language: str, name: str, official: str) -> None:
+    """Have a connected system apply for an authority, and its coordinator approve."""
+    nimic = f"{state.lower()}-nimic"
+    async with world.system(nimic) as coordinator, world.system(name) as system:
+        details = details_of(state, language, official, (AREA,))
+        applied = await system.do(Apply(coordinator=world.ids[nimic], details=details, user=HANDLER))
         assert applied.authority
         world.ids[name] = applied.authority.id
+        authority = world.ids[nimic]
         await coordinator.do(Approve(authority=authority, applicant=applied.authority.id, user=HANDLER))
 
 

@@ -82,12 +82,15 @@ class Exchange:
         """Return the URL by which a system connects."""
         return self.addresses.amqp_url(system, password, VHOST)
 
-    def start(self, service: str) -> Replica:
-        """Start one more replica of a service; it is ready when `wait_until_ready` returns."""
+    def start(self, service: str, module: str | None = None, settings: Mapping[str, str] | None = None) -> Replica:
+        """Start one more replica of a service; it is ready when `wait_until_ready` returns.
+
+        `module` is run in place of the service's own process, with `settings` besides its own.
+        """
         ports = Ports(_fresh(self.folder / "replicas"), ["http"])
         log = self.folder / "logs" / f"{service}-{ports['http']}.log"
-        environment = self._environment(service, ports["http"])
-        program = Program([sys.executable, "-m", self.modules[service]], log, environment)
+        environment = {**self._environment(service, ports["http"]), **(settings or {})}
+        program = Program([sys.executable, "-m", module or self.modules[service]], log, environment)
         replica = Replica(service, ports, program)
         program.start()
         self.replicas.append(replica)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from client.legislation import load
 from contracts.topology import OPERATOR
-from tests.world import HOLDER, World, update
+from tests.world import AREA, HOLDER, LEGISLATION, World, update
 
 pytestmark = pytest.mark.servers
 
@@ -15,7 +16,7 @@ async def test_a_case_is_read_by_each_side_in_its_own_language(world: World) -> 
         assert sent
         assert sent.questions[0].text == "Ist das im Ersuchen genannte Diplom echt?"
         received = await update(hungary, sent.id, 1)
-        assert received.area.text == "A szakmai képesítések elismerése"
+        assert received.area.text == load(LEGISLATION / AREA).texts["hu"]["title"]
         assert received.sender.country.text == "Németország"
         await hungary.do(world.accept(sent.id))
         await hungary.do(world.reply(sent.id))

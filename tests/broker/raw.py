@@ -44,7 +44,7 @@ class RawSystem:
 
     async def command(self, kind: str, body: bytes | Json, message_id: str, **changes: Any) -> None:
         """Publish as the documents say, but for the changes."""
-        properties = {
+        properties: dict[str, Any] = {
             "message_type": kind,
             "message_id": message_id,
             "user_id": self.name,
@@ -57,7 +57,9 @@ class RawSystem:
         """Begin to read the inbox."""
         await self.channel.basic_consume(inbox_of(self.name), self._take, no_ack=True)
 
-    async def receive(self, fits: Callable[[Basic.Properties, Json], bool], within: float = 20) -> tuple[Basic.Properties, Json]:
+    async def receive(
+        self, fits: Callable[[Basic.Properties, Json], bool], within: float = 20
+    ) -> tuple[Basic.Properties, Json]:
         """Return the first message that fits, of all that have come or will."""
         async with asyncio.timeout(within):
             while True:

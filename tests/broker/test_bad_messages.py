@@ -58,14 +58,6 @@ async def test_a_malformed_message_is_refused_with_its_fault(
         assert await _refusal(system, message_id) == (code, field)
 
 
-async def test_a_message_without_an_id_is_answered_in_the_inbox_of_its_lane(world: World) -> None:
-    """There is nothing to correlate with, but the sender is certain: it is told all the same."""
-    async with raw_system(world.url("de-other"), "de-other") as system:
-        await system.send(b"{}", message_type=SEARCH, user_id="de-other", content_type="application/json")
-        _, outcome = await system.receive(lambda p, b: p.correlation_id is None and b["kind"] == "outcome")
-        assert outcome["refused"]["field"] == "message_id"
-
-
 async def test_a_command_that_expires_in_its_lane_is_reported_as_expired(world: World) -> None:
     """An `expiration` that ran out is an outcome too, whatever the death headers claim."""
     async with raw_system(world.url("de-kammer"), "de-kammer") as system:
@@ -88,7 +80,12 @@ CONTENT: list[tuple[str, dict[str, Any], str, str]] = [
     ("a date that has passed", {"wished_date": "2020-01-01"}, "date-in-the-past", "wished_date"),
     ("no particulars", {"particulars": {}}, "particular-missing", "particulars.holder-name"),
     ("an unknown particular", {"particulars": {"shoe-size": 42}}, "particular-unknown", "particulars.shoe-size"),
-    ("a date that is none", {"particulars": {"date-of-birth": "1980-02-30"}}, "wrong-answer-type", "particulars.date-of-birth"),
+    (
+        "a date that is none",
+        {"particulars": {"date-of-birth": "1980-02-30"}},
+        "wrong-answer-type",
+        "particulars.date-of-birth",
+    ),
     ("an unknown profession", {"particulars": {"profession": "magician"}}, "unknown-option", "particulars.profession"),
 ]
 
@@ -149,7 +146,9 @@ async def test_each_side_has_its_own_steps(world: World) -> None:
         wrong = await hungary.outcome(world.close(sent.id, authority=world.ids["hu-hivatal"]))
         assert wrong.refused
         assert wrong.refused.code == "not-your-step"
-        forged = await hungary.outcome(AcceptRequest.model_validate(world.accept(sent.id).model_dump() | {"authority": world.ids["de-kammer"]}))
+        forged = await hungary.outcome(
+            AcceptRequest.model_validate(world.accept(sent.id).model_dump() | {"authority": world.ids["de-kammer"]})
+        )
         assert forged.refused
         assert forged.refused.code == "not-your-authority"
 

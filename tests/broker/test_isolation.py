@@ -77,7 +77,9 @@ async def test_carbon_copies_reach_nobody_else(world: World, header: str) -> Non
         assert not victim.outcomes(message_id)
 
 
-@pytest.mark.parametrize("reply_to", ["inbox.hu-hivatal", "inbox.hu-hivatal|translation", "casework.commands.hu-hivatal|in.hu-hivatal"])
+@pytest.mark.parametrize(
+    "reply_to", ["inbox.hu-hivatal", "inbox.hu-hivatal|translation", "casework.commands.hu-hivatal|in.hu-hivatal"]
+)
 async def test_reply_to_makes_no_service_publish_anywhere(world: World, reply_to: str) -> None:
     """The outcome goes to the sender's own inbox, whatever it asks for."""
     async with (

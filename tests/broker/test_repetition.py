@@ -43,24 +43,36 @@ async def test_a_refusal_is_repeated_as_it_was(world: World) -> None:
 
 async def test_the_same_id_with_another_body_is_refused(world: World) -> None:
     """The first stands; the second is told that its id is taken, whether it names the same case or another."""
-    async with raw_system(world.url("de-kammer"), "de-kammer") as germany, raw_system(world.url("hu-hivatal"), "hu-hivatal") as hungary:
+    async with (
+        raw_system(world.url("de-kammer"), "de-kammer") as germany,
+        raw_system(world.url("hu-hivatal"), "hu-hivatal") as hungary,
+    ):
         ids = [str(uuid.uuid4()) for _ in range(3)]
         cases = []
         for message_id in ids[:2]:
             await germany.command(SendRequest.TYPE, _body(world), message_id)
             cases.append((await germany.outcome(message_id))["case"]["id"])
         await germany.command(SendRequest.TYPE, _body(world, comment={"text": "x", "language": "de"}), ids[0])
-        await germany.receive(lambda p, b: p.correlation_id == ids[0] and b.get("refused", {}).get("code") == "message-id-reused")
+        await germany.receive(
+            lambda p, b: p.correlation_id == ids[0] and b.get("refused", {}).get("code") == "message-id-reused"
+        )
         for case in cases:
-            await hungary.command(AcceptRequest.TYPE, world.accept(case).model_dump(mode="json", exclude_none=True), ids[2])
-        await hungary.receive(lambda p, b: p.correlation_id == ids[2] and b.get("refused", {}).get("code") == "message-id-reused")
+            await hungary.command(
+                AcceptRequest.TYPE, world.accept(case).model_dump(mode="json", exclude_none=True), ids[2]
+            )
+        await hungary.receive(
+            lambda p, b: p.correlation_id == ids[2] and b.get("refused", {}).get("code") == "message-id-reused"
+        )
         statuses = sorted(outcome["status"] for _, outcome in hungary.outcomes(ids[2]))
         assert statuses == ["done", "refused"]
 
 
 async def test_two_systems_may_use_the_same_id(world: World) -> None:
     """A command's identity is its system and its id: nobody can take another's."""
-    async with raw_system(world.url("de-kammer"), "de-kammer") as one, raw_system(world.url("de-other"), "de-other") as other:
+    async with (
+        raw_system(world.url("de-kammer"), "de-kammer") as one,
+        raw_system(world.url("de-other"), "de-other") as other,
+    ):
         message_id = str(uuid.uuid4())
         await one.command(SendRequest.TYPE, _body(world), message_id)
         await other.command(SendRequest.TYPE, _body(world, authority=world.ids["de-other"]), message_id)

@@ -127,9 +127,7 @@ async def test_a_restart_keeps_a_durable_queues_message(running: Servers, end: s
     connection = await aiormq.connect(amqp_url(running.addresses))
     channel = await connection.channel()
     await channel.queue_declare(end, durable=True, arguments={"x-queue-type": "quorum"})
-    await channel.basic_publish(
-        b"kept", routing_key=end, properties=aiormq.spec.Basic.Properties(delivery_mode=2)
-    )
+    await channel.basic_publish(b"kept", routing_key=end, properties=aiormq.spec.Basic.Properties(delivery_mode=2))
     await connection.close()
     if end == "kill":
         await asyncio.sleep(1)  # see Server.kill: a queue must be half a second old

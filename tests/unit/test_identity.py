@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from contracts.identity import authority_id, case_id, derived_uuid
 from contracts.types import AuthorityId, CaseId
-from pydantic import TypeAdapter
 
 texts = st.lists(st.text(max_size=20), max_size=4)
 

@@ -59,17 +59,13 @@ class Mistake(NamedTuple):
 
 YAML_MISTAKES = {
     "unknown key": Mistake("area.yaml", "version: 1", "edition: 1", 1, "version: Field required"),
-    "wrong type": Mistake(
-        "area.yaml", "version: 1", "version: one", 2, "version: Input should be a valid integer"
-    ),
+    "wrong type": Mistake("area.yaml", "version: 1", "version: one", 2, "version: Input should be a valid integer"),
     "another folder's code": Mistake("area.yaml", "code: fishing", "code: hunting", 1, "the folder fishing"),
     "no period": Mistake("area.yaml", "{days: 7}", "{weeks: 1}", 6, "deadlines.acceptance"),
     "a key twice": Mistake("area.yaml", "version: 1", "code: fishing", 2, "code stands here twice"),
     "no YAML": Mistake("questions.yaml", "sets:", "sets", 4, "could not find expected ':'"),
     "unknown answer type": Mistake("questions.yaml", "type: date", "type: day", 18, "questions.1.type"),
-    "a code with a space": Mistake(
-        "questions.yaml", "code: since", "code: since when", 16, "questions.1.code"
-    ),
+    "a code with a space": Mistake("questions.yaml", "code: since", "code: since when", 16, "questions.1.code"),
     "a question twice": Mistake(
         "questions.yaml",
         "code: since",
@@ -92,12 +88,8 @@ YAML_MISTAKES = {
         "maybe is not an option of licensed",
     ),
     "a choice of nothing": Mistake("questions.yaml", "type: date", "type: single", 16, "these need them"),
-    "choices for a date": Mistake(
-        "questions.yaml", "type: yes-no-unknown", "type: date", 10, "options belong to"
-    ),
-    "half a yes-no-unknown": Mistake(
-        "questions.yaml", ", unknown: We do not know.", "", 10, "are yes, no, unknown"
-    ),
+    "choices for a date": Mistake("questions.yaml", "type: yes-no-unknown", "type: date", 10, "options belong to"),
+    "half a yes-no-unknown": Mistake("questions.yaml", ", unknown: We do not know.", "", 10, "are yes, no, unknown"),
 }
 PO_MISTAKES = {
     "an unknown code": (TITLE.replace('"title"', '"name"'), 2, "name is not a message of this area"),
@@ -139,9 +131,7 @@ def test_an_area_is_whole_in_every_language(code: str, language: str) -> None:
 @pytest.mark.parametrize("code", AREAS)
 def test_the_template_is_of_the_current_english(code: str) -> None:
     """Translators work from area.pot, so it never lags behind the YAML."""
-    assert (LEGISLATION / code / "area.pot").read_text(encoding="utf-8") == template(
-        load_source(LEGISLATION / code)
-    )
+    assert (LEGISLATION / code / "area.pot").read_text(encoding="utf-8") == template(load_source(LEGISLATION / code))
 
 
 def test_schemas_are_of_the_current_format(tmp_path: Path) -> None:
@@ -219,9 +209,7 @@ def test_a_mistake_in_yaml_is_named_with_its_place(fishing: Path, mistake: Mista
 
 
 @pytest.mark.parametrize(("po", "line", "reason"), PO_MISTAKES.values(), ids=PO_MISTAKES)
-def test_a_mistake_in_a_translation_is_named_with_its_place(
-    fishing: Path, po: str, line: int, reason: str
-) -> None:
+def test_a_mistake_in_a_translation_is_named_with_its_place(fishing: Path, po: str, line: int, reason: str) -> None:
     """A text of another area, or of an English that has since changed, is not taken for a translation."""
     with pytest.raises(LegislationError) as caught:
         _translated(fishing, "de", po)

@@ -1,0 +1,106 @@
+"""An e-mail as its reader reads it: case number, deadline and link, never personal data. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import cache
+from typing import Final
+
+from babel import Locale
+from babel.dates import format_date, format_time
+
+from contracts.identity import derived_uuid
+from contracts.languages import LAST_RESORT
+from services.notifier.deadlines import Step
+from services.notifier.zones import name_of_zone, zone_of
+
+Texts = Mapping[str, Mapping[str, str]]
+"""Texts by language and code."""
+
+_LOCALES: Final = {"pt": "pt_PT", "en": "en_IE"}
+
+
+class NotAnAddress(ValueError):
+    """No mail can be addressed to this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How an authority is written to: its addresses, its languages in its order, its state."""
+
+    addresses: tuple[str, ...]
+    languages: tuple[str, ...]
+    country: str
+
+
+def email_id(case: str, step: Step, address: str) -> str:
+    """Return the identity of the mail to `address`: the same at every try, in every replica, in every plan."""
+    return derived_uuid("email", case, step.kind, step.stage, step.due.isoformat(), address)
+
+
+class Writer:
+    """Writes the mails."""
+
+    def __init__(self, texts: Texts, sender: Address, case_link: str) -> None:
+        """`case_link` is where a case is opened, with `{case}` in place of its number."""
+        self._texts = texts
+        self._sender = sender
+        self._case_link = case_link
+
+    def write(self, case: str, step: Step, contact: Contact, address: str, now: datetime) -> EmailMessage:
+        """Return the mail to one of the contact's addresses. Raises `NotAnAddress`."""
+        language = self._language(step, contact)
+        text, fields = self._texts[language], self._fields(case, step, contact, language)
+        mail = self._addressed(case, step, address, now)
+        mail["Subject"] = text[f"{_code(step)}.subject"].format_map(fields)
+        mail["Content-Language"] = language
+        paragraphs = (text[code].format_map(fields) for code in (f"{_code(step)}.body", "open", "footer"))
+        mail.set_content("\n\n".join(paragraphs) + "\n", charset="utf-8", cte="quoted-printable")
+        return mail
+
+    def _language(self, step: Step, contact: Contact) -> str:
+        """Return the first language of the contact's that has every text: no mail is half in one, half in another."""
+        needed = {f"{_code(step)}.subject", f"{_code(step)}.body", "open", "footer"}
+        whole = (language for language in contact.languages if needed <= self._texts.get(language, {}).keys())
+        return next(whole, LAST_RESORT)
+
+    def _fields(self, case: str, step: Step, contact: Contact, language: str) -> dict[str, str]:
+        local, locale = step.due.astimezone(zone_of(contact.country)), _locale(language)
+        return {
+            "case": case,
+            "date": format_date(local, "long", locale),
+            "time": format_time(local, "short", locale=locale),
+            "zone": name_of_zone(local, locale),
+            "link": self._case_link.replace("{case}", case),
+        }
+
+    def _addressed(self, case: str, step: Step, address: str, now: datetime) -> EmailMessage:
+        mail = EmailMessage(SMTP)
+        mail["From"] = self._sender
+        mail["To"] = _address(address)
+        mail["Date"] = format_datetime(now)
+        mail["Message-ID"] = f"<{email_id(case, step, address)}@{self._sender.domain}>"
+        # Never sent itself: it makes a mail program show all mails of a case together.
+        mail["References"] = f"<{derived_uuid('case-thread', case)}@{self._sender.domain}>"
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
+        return mail
+
+
+def _code(step: Step) -> str:
+    return f"{step.stage}.{step.kind}"
+
+
+def _address(address: str) -> Address:
+    try:
+        return Address(addr_spec=address)
+    except Exception as error:  # the standard library's parser raises whatever it stumbles over
+        raise NotAnAddress from error
+
+
+@cache
+def _locale(language: str) -> Locale:
+    return Locale.parse(_LOCALES.get(language, language))
