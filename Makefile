@@ -1,10 +1,10 @@
 # Everything that is done with this repository by hand or by CI. `make` alone lists it.
 PYTHON ?= python3
 VENV := .venv/bin
-SOURCES := $(wildcard contracts services client deploy bench tests)
+SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs-check test demo up bench clean
+.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -21,7 +21,13 @@ lint: setup docs-check ## style, types and walls between packages
 	$(VENV)/mypy --strict $(SOURCES)
 	$(VENV)/lint-imports
 
-docs-check: setup
+docs-check: setup ## what is published about the messages is what the code says
+	$(VENV)/python -m tools.asyncapi --check
+	$(VENV)/python -m tools.nodejs
+
+docs: setup ## write again what is generated from the code
+	$(VENV)/python -m tools.templates
+	$(VENV)/python -m tools.asyncapi
 
 test: setup ## all tests, against real servers
 	$(VENV)/pytest
@@ -31,6 +37,9 @@ demo: setup ## a whole case between two authorities, told as it happens
 
 up: setup ## an exchange on this machine, until Ctrl-C
 	$(VENV)/python -m deploy.local.exchange
+
+compose-smoke: setup ## docker-compose.yml for real: built, started, scaled; a case runs through it
+	$(PYTHON) -m deploy.compose.smoke
 
 bench: setup ## load, with its limit measured in the same run
 	$(VENV)/python -m bench

@@ -127,16 +127,21 @@ class System:
 
     async def _take(self, raw: AbstractIncomingMessage) -> None:
         message = _parse(raw)
-        if message is None or self._is_repeated(str(raw.message_id)):
+        repeated = self._is_repeated(str(raw.message_id))
+        if isinstance(message, Outcome) and self._resolves(message, raw.correlation_id or ""):
             await raw.ack()
-            return
-        awaited = self._awaited.get(raw.correlation_id or "")
-        if isinstance(message, Outcome) and awaited and not awaited.done():
-            self._is_news(message)
-            awaited.set_result(message)
+        elif message is None or repeated:
             await raw.ack()
-            return
-        self._arrived.put_nowait((message, raw))
+        else:
+            self._arrived.put_nowait((message, raw))
+
+    def _resolves(self, outcome: Outcome, command: str) -> bool:
+        """Give the outcome to who awaits it; a repeated one too, for a command that was sent again."""
+        awaited = self._awaited.get(command)
+        if awaited is None or awaited.done():
+            return False
+        awaited.set_result(outcome)
+        return True
 
     def _is_repeated(self, message_id: str) -> bool:
         repeated = message_id in self._seen

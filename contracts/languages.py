@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 LANGUAGES: Final = (
     "bg", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu",
@@ -32,5 +32,7 @@ def _a_state(code: str) -> str:
     return code
 
 
-Language = Annotated[str, AfterValidator(_a_language)]
-State = Annotated[str, AfterValidator(_a_state)]
+Language = Annotated[
+    str, AfterValidator(_a_language), WithJsonSchema({"type": "string", "enum": list(LANGUAGES)})
+]
+State = Annotated[str, AfterValidator(_a_state), WithJsonSchema({"type": "string", "enum": list(STATES)})]

@@ -13,13 +13,22 @@ from services.chassis.feed import Feed, open_broker
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 from services.notifier.handlers import Planner, no_commands
-from services.notifier.mail import Letterhead
-from services.notifier.sending import Sender
+from services.notifier.mail import Writer
+from services.notifier.sending import Pace, Sending
 from services.notifier.sentences import SENTENCES
-from services.notifier.settings import Settings
+from services.notifier.settings import Settings, sender_of
+from services.notifier.smtp import Server, courier
 from services.notifier.store import Store
 
 NAME = "notifier"
+
+
+def sending_of(settings: Settings, store: Store) -> Sending:
+    """Return the loop that sends what the store says is due."""
+    sender, server = sender_of(settings.mail_from), Server.at(settings.smtp_url.get_secret_value())
+    writer = Writer(catalogue.read_all(Path(__file__).parent / "locale", SENTENCES), sender, settings.case_link)
+    pace = Pace(settings.poll_every, settings.mails_per_turn, settings.give_up_after)
+    return Sending(store, writer, functools.partial(courier, server, sender.domain), pace)
 
 
 async def main() -> None:
@@ -27,14 +36,11 @@ async def main() -> None:
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
-    store, url = Store(database, settings.remind_before), settings.amqp_url.get_secret_value()
+    store, url = Store(database), settings.amqp_url.get_secret_value()
     broker = open_broker(url)
     feed = Feed(broker, NAME, f"{NAME}.events")
     feed.on(AuthorityState, store.authority_changed)
     feed.on(SystemState, store.system_connected)
-    sentences = catalogue.read_all(Path(__file__).parent / "locale", SENTENCES)
-    head = Letterhead(settings.mail_from, settings.case_link, sentences)
-    sender = Sender(store, head, settings.smtp_url.get_secret_value(), settings.poll_every)
 
     async def lanes() -> list[str]:
         return lanes_of(NAME, [OPERATOR, *await store.systems()])
@@ -42,14 +48,15 @@ async def main() -> None:
     async def dates() -> list[str]:
         return [f"{NAME}.dates"]
 
-    desk = Desk((), settings.max_body, no_commands)
+    desk, planner = Desk((), settings.max_body, no_commands), Planner(store, settings.remind_before)
+    sending = sending_of(settings, store)
     parts = Parts(
         broker,
-        workers=[Worker(url, NAME, lanes, desk), Worker(url, NAME, dates, Planner(store))],
-        probes=[functools.partial(mongo.answers, database), feed.ready, sender.ready],
+        workers=[Worker(url, NAME, lanes, desk), Worker(url, NAME, dates, planner)],
+        probes=[functools.partial(mongo.answers, database), feed.ready],
         prepare=[store.prepare],
-        begin=[sender.start],
-        end=[sender.stop],
+        begin=[sending.begin],
+        end=[sending.end],
     )
     await serve(parts, settings)
 

@@ -58,9 +58,13 @@ def is_pointless(step: Step, now: datetime) -> bool:
 
 
 def next_try(now: datetime, tries: int) -> datetime:
-    """Return when to try again after `tries` failed ones: twice as long each time, up to half an hour (RFC 5321, 4.5.4.1)."""
+    """Return when to try again after `tries` failed ones: each time twice as long, up to half an hour.
+
+    RFC 5321, 4.5.4.1, wants that half-hour between tries for the most part, and sooner ones at the beginning.
+    """
     doublings = min(tries, 10)  # beyond that it is the longest anyway, and a timedelta would overflow some day
-    return now + min(_FIRST_PAUSE * 2**doublings, _LONGEST_PAUSE)
+    pause: timedelta = _FIRST_PAUSE * 2**doublings
+    return now + min(pause, _LONGEST_PAUSE)
 
 
 def in_milliseconds(moment: datetime) -> datetime:

@@ -1,29 +1,58 @@
-"""Dates in, plans out. The notifier takes no commands yet: every one is refused as unknown."""
+"""Dates in, plans out; and the lanes on which there is nothing to command yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from contracts.casework import Dates
 from services.chassis.desk import Answer
 from services.chassis.intake import Command
 from services.chassis.worker import Delivery, Handled
-from services.notifier.store import Store
+from services.notifier import metrics
+from services.notifier.deadlines import Plan, in_milliseconds, plan_of
+
+
+class Plans(Protocol):
+    """Where plans are kept: the store, as far as this handler needs it."""
+
+    async def plan(self, plans: Sequence[Plan]) -> None:
+        """Replace the plans of cases, one plan for each. What is not newer than what is there changes nothing."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Planner:
     """The handler of the queue of dates."""
 
-    def __init__(self, store: Store) -> None:
-        """Keep the plans in `store`."""
-        self._store = store
+    def __init__(self, plans: Plans, remind_before: timedelta, clock: Callable[[], datetime] = _now) -> None:
+        """Remind so long before each deadline."""
+        self._plans = plans
+        self._remind_before = remind_before
+        self._clock = clock
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Handled]:
-        """Plan with one write for the whole group."""
-        dates = [Dates.model_validate_json(delivery.message.body) for delivery in deliveries]
-        newest = {one.case: one for one in sorted(dates, key=lambda one: one.version)}
-        await self._store.dates_changed(list(newest.values()))
-        return [Handled()] * len(deliveries)
+        """Plan for a group with one write: for each case by the newest of its dates."""
+        now, newest = in_milliseconds(self._clock()), dict[str, Dates]()
+        for dates in map(_dates, deliveries):
+            if dates.case not in newest or newest[dates.case].version < dates.version:
+                newest[dates.case] = dates
+        plans = [plan_of(dates, now, self._remind_before) for dates in newest.values()]
+        await self._plans.plan(plans)
+        for step in (step for plan in plans for step in plan.steps):
+            metrics.PLANNED.labels(step.kind, step.stage).inc()
+        return [Handled() for _ in deliveries]
 
 
-async def no_commands(_: Sequence[Command]) -> Sequence[Answer]:
-    """Nothing gets this far: the desk knows no types."""
-    return []
+async def no_commands(commands: Sequence[Command]) -> Sequence[Answer]:
+    """Carry out what the notifier can be told to do: nothing, for no type passes the intake."""
+    assert not commands
+    return ()
+
+
+def _dates(delivery: Delivery) -> Dates:
+    kind = delivery.message.header.properties.message_type
+    if kind != Dates.TYPE:
+        raise ValueError(f"not {Dates.TYPE}")
+    return Dates.model_validate_json(delivery.message.body)

@@ -57,9 +57,9 @@ class Writer:
         text, fields = self._texts[language], self._fields(case, step, contact, language)
         mail = self._addressed(case, step, address, now)
         mail["Subject"] = text[f"{_code(step)}.subject"].format_map(fields)
-        mail["Content-Language"] = language
         paragraphs = (text[code].format_map(fields) for code in (f"{_code(step)}.body", "open", "footer"))
         mail.set_content("\n\n".join(paragraphs) + "\n", charset="utf-8", cte="quoted-printable")
+        mail["Content-Language"] = language  # after the content, which takes the headers of its kind with it
         return mail
 
     def _language(self, step: Step, contact: Contact) -> str:

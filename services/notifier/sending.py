@@ -1,133 +1,225 @@
-"""Send what is due: claimed by one replica, sent, recorded.
-
-The only window for a repeat is between the server's "250" and the record of it; a repeat has the same Message-ID.
-"""
+"""The loop that sends what is due. Any number of replicas may run it on one database."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from typing import Final
-from urllib.parse import unquote, urlsplit
+from enum import Enum
+from typing import Final, Protocol
 
-import aiosmtplib
 import structlog
-from prometheus_client import Counter, Histogram
 
-from services.chassis.faults import outlast
-from services.chassis.mongo import Document
-from services.notifier.deadlines import Planned, due_now, later, planned_from
-from services.notifier.mail import Letterhead, Reader, email_id, write
-from services.notifier.store import Store
+from services.chassis.faults import outlast, passes
+from services.chassis.logs import where
+from services.notifier import metrics
+from services.notifier.deadlines import Step, is_pointless, next_try
+from services.notifier.mail import Contact, NotAnAddress, Writer, email_id
+from services.notifier.smtp import Away, Postponed, Refused, Reply, Taken
+from services.notifier.store import Claim, Email
 
 log = structlog.get_logger()
 
-EMAILS = Counter("imi_emails_total", "E-mails by kind, step and what became of them.", ["kind", "step", "result"])
-LATENESS = Histogram(
-    "imi_email_lateness_seconds",
-    "How long after its moment an e-mail was sent.",
-    buckets=(1, 5, 30, 60, 300, 900, 3600, 21600, 86400),
-)
-LEASE: Final = timedelta(minutes=2)
-"""Longer than an e-mail may take: nobody else sends it meanwhile."""
-SMTP_TIMEOUT: Final = 20.0
-_PASSING: Final = (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError)
-_FIRST_RETRY, _LAST_RETRY = timedelta(seconds=2), timedelta(minutes=15)
+FINISH_WITHIN: Final = 10.0
+"""Seconds that a shutdown waits for the mail in hand."""
+_LONGEST_PAUSE: Final = 30.0
+"""Seconds between two looks at a server that is away."""
 
 
-class Sender:
-    """The loop that sends."""
+class Courier(Protocol):
+    """Who hands mails to the SMTP server."""
 
-    def __init__(self, store: Store, head: Letterhead, smtp_url: str, poll_every: timedelta) -> None:
-        """`smtp_url` is smtp(s)://[<user>:<password>@]<host>:<port>; STARTTLS is used where it is offered."""
-        self._store = store
-        self._head = head
-        self._url = urlsplit(smtp_url)
-        self._poll_every = poll_every.total_seconds()
+    async def send(self, mail: EmailMessage, address: str) -> Reply:
+        """Hand over one mail to one address. Raises `Away`."""
+
+
+class Claims(Protocol):
+    """What is due and what was sent: the store, as far as the loop needs it. See there."""
+
+    async def claim(self, now: datetime) -> Claim | None: ...  # noqa: D102
+    async def holds(self, claim: Claim, now: datetime) -> bool: ...  # noqa: D102
+    async def settle(self, claim: Claim) -> None: ...  # noqa: D102
+    async def defer(self, claim: Claim, until: datetime) -> None: ...  # noqa: D102
+    async def release(self, claim: Claim) -> None: ...  # noqa: D102
+    async def contact(self, authority: str) -> Contact | None: ...  # noqa: D102
+    async def recorded(self, ids: list[str]) -> set[str]: ...  # noqa: D102
+    async def record(self, email: Email) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often to look, how much to do at once, how long to go on trying."""
+
+    poll_every: timedelta
+    mails_per_turn: int
+    give_up_after: timedelta
+
+
+class Verdict(Enum):
+    """What becomes of a claimed step."""
+
+    DONE = "done"
+    LATER = "later"
+    NOT_NOW = "not now"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Sending:
+    """Claims what is due, sends it, remembers that, and only then ends the claim.
+
+    Each mail is sent once. It is sent again only when this process, or the connection, ends between the server's 250
+    and the write that remembers it; then with the same Message-ID. A server that is away costs nothing but time.
+    """
+
+    def __init__(
+        self,
+        claims: Claims,
+        writer: Writer,
+        courier: Callable[[], AbstractAsyncContextManager[Courier]],
+        pace: Pace,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        """`courier` opens one for a turn; `clock` gives the time, UTC."""
+        self._claims = claims
+        self._writer = writer
+        self._courier = courier
+        self._pace = pace
+        self._clock = clock
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
+    async def begin(self) -> None:
         """Begin, in the background."""
-        self._task = asyncio.create_task(self._run(), name="sender")
+        self._task = asyncio.create_task(self._run(), name="sending")
 
-    async def stop(self) -> None:
-        """Finish the e-mail in hand and end."""
+    async def end(self) -> None:
+        """Finish the mail in hand, within seconds, and end."""
         self._stopping.set()
         if self._task:
-            await self._task
-
-    async def ready(self) -> bool:
-        """Say whether the loop runs. A mail server that is away is waited for: nothing is lost meanwhile."""
-        return self._task is not None and not self._task.done()
+            _, unfinished = await asyncio.wait([self._task], timeout=FINISH_WITHIN)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def _run(self) -> None:
+        shortest = pause = self._pace.poll_every.total_seconds()
         while not self._stopping.is_set():
-            now = datetime.now(UTC)
-            case = await outlast(lambda now=now: self._store.claim(now, LEASE))  # type: ignore[misc]
-            if case:
-                await self._serve(case, now)
-                continue
             try:
-                await asyncio.wait_for(self._stopping.wait(), self._poll_every)
-            except TimeoutError:
-                continue
+                more = await self.turn()
+                pause = shortest
+                metrics.SMTP_AWAY.set(0)
+            except Exception as error:  # noqa: BLE001 - whatever it was, what is due stays due
+                more = False
+                pause = min(max(pause, 0.5) * 2, _LONGEST_PAUSE)
+                _tell(error, pause)
+            if not more:
+                await self._rest(pause)
 
-    async def _serve(self, case: Document, now: datetime) -> None:
-        planned = planned_from(case["plan"])
-        for one in due_now(planned, now):
-            if not await outlast(lambda: self._store.is_current(case)):
-                return  # the case moved on: its new dates have a plan of their own
-            if not await self._send(case, one, now):
-                retry_at = now + min(_FIRST_RETRY * 2 ** min(case.get("attempts", 0), 12), _LAST_RETRY)
-                await outlast(lambda at=retry_at: self._store.release(case, planned, at))  # type: ignore[misc]
-                return
-        await outlast(lambda: self._store.release(case, later(planned, now)))
-
-    async def _send(self, case: Document, planned: Planned, now: datetime) -> bool:
-        """Send one to all its addresses; say whether no attempt more is needed."""
-        reader = await outlast(lambda: self._store.reader(planned.authority))
-        if reader is None:
-            return False
-        results = [await self._send_to(case["_id"], planned, reader, address, now) for address in reader.addresses]
-        return all(results)
-
-    async def _send_to(self, case: str, planned: Planned, reader: Reader, address: str, now: datetime) -> bool:
-        identity = email_id(case, planned, address)
-        if await outlast(lambda: self._store.was_sent(identity)):
-            return True
+    async def _rest(self, seconds: float) -> None:
         try:
-            reply, result = (
-                await self._deliver(write(self._head, case, planned, reader, address=address, now=now)),
-                "sent",
-            )
-        except aiosmtplib.SMTPResponseException as error:
-            if error.code < 500:  # "try again" (RFC 5321, 4.2.1)
-                return _not_now(planned, f"{error.code}")
-            reply, result = f"{error.code}", "failed"
-        except (aiosmtplib.SMTPRecipientsRefused, *_PASSING) as error:
-            return _not_now(planned, type(error).__name__)
-        fields = {"case": case, "to": address, "kind": planned.kind, "step": planned.step}
-        sent = {**fields, "due": planned.due, "at": datetime.now(UTC), "result": result, "reply": reply}
-        await outlast(lambda: self._store.record(identity, sent))
-        EMAILS.labels(planned.kind, planned.step, result).inc()
-        LATENESS.observe((datetime.now(UTC) - planned.at).total_seconds())
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def turn(self) -> bool:
+        """Carry out what is due, up to the number of a turn; say whether there may be more. Raises `Away`."""
+        async with self._courier() as courier:
+            for _ in range(self._pace.mails_per_turn):
+                claim = None if self._stopping.is_set() else await self._claims.claim(self._clock())
+                if claim is None:
+                    return False
+                await self._attend(claim, courier)
         return True
 
-    async def _deliver(self, message: EmailMessage) -> str:
-        client = aiosmtplib.SMTP(
-            hostname=self._url.hostname,
-            port=self._url.port,
-            username=unquote(self._url.username) if self._url.username else None,
-            password=unquote(self._url.password) if self._url.password else None,
-            use_tls=self._url.scheme == "smtps",
-            timeout=SMTP_TIMEOUT,
-        )
-        async with client:
-            _, reply = await client.send_message(message)
-        return reply[:200]
+    async def _attend(self, claim: Claim, courier: Courier) -> None:
+        try:
+            verdict = await self._carry_out(claim, courier)
+        except Away as away:
+            await self._conclude(claim, Verdict.LATER if away.over_a_mail else Verdict.NOT_NOW)
+            raise
+        except Exception as error:
+            if passes(error):
+                raise  # the database is away: the lease runs out by itself
+            _tell_of_mistake(claim, error)
+            verdict = self._wait(claim)
+        await self._conclude(claim, verdict)
+
+    async def _conclude(self, claim: Claim, verdict: Verdict) -> None:
+        if verdict is Verdict.DONE:
+            await outlast(lambda: self._claims.settle(claim))
+        elif verdict is Verdict.LATER:
+            await outlast(lambda: self._claims.defer(claim, next_try(self._clock(), claim.tries)))
+        else:
+            await outlast(lambda: self._claims.release(claim))
+
+    async def _carry_out(self, claim: Claim, courier: Courier) -> Verdict:
+        if is_pointless(claim.step, self._clock()):
+            return Verdict.DONE
+        contact = await self._claims.contact(claim.step.authority)
+        if contact is None:
+            return await self._nobody(claim)
+        verdict = Verdict.DONE
+        for address in await self._still_to_write_to(claim, contact):
+            if self._stopping.is_set() or not await self._claims.holds(claim, self._clock()):
+                return Verdict.NOT_NOW
+            if not await self._send(claim, contact, address, courier):
+                verdict = self._wait(claim)
+        return verdict
+
+    async def _still_to_write_to(self, claim: Claim, contact: Contact) -> list[str]:
+        ids = {email_id(claim.case, claim.step, address): address for address in contact.addresses}
+        there = await self._claims.recorded(list(ids))
+        return [address for key, address in ids.items() if key not in there]
+
+    async def _send(self, claim: Claim, contact: Contact, address: str, courier: Courier) -> bool:
+        """Say whether this address needs no further try."""
+        try:
+            mail = self._writer.write(claim.case, claim.step, contact, address, self._clock())
+            reply = await courier.send(mail, address)
+        except NotAnAddress:
+            reply = Refused("not an e-mail address")
+        if isinstance(reply, Postponed) and not self._is_too_late(claim.step):
+            return False
+        await self._record(claim, address, reply)
+        return True
+
+    async def _nobody(self, claim: Claim) -> Verdict:
+        if not self._is_too_late(claim.step):
+            return self._wait(claim)
+        await self._record(claim, None, Refused("authority unknown"))
+        return Verdict.DONE
+
+    def _is_too_late(self, step: Step) -> bool:
+        return self._clock() - step.at > self._pace.give_up_after
+
+    def _wait(self, claim: Claim) -> Verdict:
+        metrics.POSTPONED.labels(claim.step.kind, claim.step.stage).inc()
+        return Verdict.LATER
+
+    async def _record(self, claim: Claim, address: str | None, reply: Reply) -> None:
+        step, at, taken = claim.step, self._clock(), isinstance(reply, Taken)
+        key = email_id(claim.case, step, address or step.authority)
+        email = Email(key, claim.case, step, address, at, "sent" if taken else "failed", reply.reply)
+        await outlast(lambda: self._claims.record(email))
+        (metrics.SENT if taken else metrics.FAILED).labels(step.kind, step.stage).inc()
+        if taken:
+            metrics.LATENESS.labels(step.stage).observe(max(0.0, (at - step.at).total_seconds()))
+        log.info("mail", case=claim.case, kind=step.kind, step=step.stage, outcome=email.outcome)
 
 
-def _not_now(planned: Planned, fault: str) -> bool:
-    EMAILS.labels(planned.kind, planned.step, "retried").inc()
-    log.warning("e-mail not sent, to be tried again", kind=planned.kind, step=planned.step, fault=fault)
-    return False
+def _tell_of_mistake(claim: Claim, error: Exception) -> None:
+    log.error("mail not written", case=claim.case, where=where(error))
+
+
+def _tell(error: Exception, pause: float) -> None:
+    if isinstance(error, Away):
+        metrics.SMTP_AWAY.set(1)
+        log.warning("smtp server away", fault=str(error), next_attempt_s=pause)
+    elif passes(error):
+        log.warning("a server is away", fault=type(error).__name__, next_attempt_s=pause)
+    else:
+        log.error("sending", where=where(error), next_attempt_s=pause)

@@ -30,7 +30,7 @@ class Settings(ServiceSettings):
     mails_per_turn: int = Field(default=100, ge=1)
     """Steps taken over one connection to the SMTP server before it is opened anew."""
     give_up_after: timedelta = timedelta(days=5)
-    """How long a mail is tried that the server postpones, or that has no known address (RFC 5321, 4.5.4.1: 4-5 days)."""
+    """How long a mail is tried that the server postpones or no address is known for (RFC 5321, 4.5.4.1: 4-5 days)."""
 
     @field_validator("smtp_url")
     @classmethod

@@ -19,13 +19,18 @@ from aiosmtplib import (
 
 SEND_WITHIN: Final = 20.0
 """Seconds for a connection, and for a mail."""
-_NOT_ABOUT_THE_MAIL: Final = {421, 454, 530, 534, 535, 538}
+_NOT_ABOUT_THE_MAIL: Final = {421, 530, 534, 535, 538}
 """Service not available; authentication required, failed or to be done otherwise (RFC 5321, RFC 4954)."""
 _LONGEST_REPLY: Final = 200
 
 
 class Away(Exception):
     """The server takes nothing from us now: unreachable, shutting down, or not accepting who we are."""
+
+    def __init__(self, fault: str, *, over_a_mail: bool = False) -> None:
+        """`over_a_mail`: the connection broke while this mail was handed over, which may be the mail's fault."""
+        super().__init__(fault)
+        self.over_a_mail = over_a_mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,39 +88,17 @@ class Courier:
         self._open: SMTP | None = None
 
     async def send(self, mail: EmailMessage, address: str) -> Reply:
-        """Hand over one mail to one address. Raises `Away`; then the server may have taken it all the same."""
+        """Hand over a mail to one address. Raises `Away`: if `over_a_mail`, the server may have taken it after all."""
+        smtp = await self._connected()
         try:
             async with asyncio.timeout(SEND_WITHIN):
-                smtp = await self._connected()
-            async with asyncio.timeout(SEND_WITHIN):
                 return await _hand_over(smtp, mail, address)
-        except (Away, SMTPException, OSError) as error:
-            await self.close()
-            code = getattr(error, "code", "")
-            raise error if isinstance(error, Away) else Away(f"{type(error).__name__} {code}".strip()) from error
-
-    async def close(self) -> None:
-        """End the connection if there is one."""
-        smtp, self._open = self._open, None
-        if smtp:
-            smtp.close()
-
-    async def _connected(self) -> SMTP:
-        if self._open is None:
-            server = self._server
-            smtp = SMTP(
-                hostname=server.host,
-                port=server.port,
-                username=server.user,
-                password=server.password,
-                local_hostname=self._own_name,
-                use_tls=server.tls,
-                start_tls=False if server.tls else None,  # None: when the server offers it
-                timeout=SEND_WITHIN,
-            )
-            await smtp.connect()
-            self._open = smtp
-        return self._open
+        except Away:
+            await self.quit()
+            raise
+        except (SMTPException, OSError) as error:
+            self._close()
+            raise Away(_fault(error), over_a_mail=True) from error
 
     async def quit(self) -> None:
         """Say good-bye if there is a connection, and end it."""
@@ -126,7 +109,35 @@ class Courier:
         except (SMTPException, OSError):
             pass  # it is ended anyway
         finally:
-            await self.close()
+            self._close()
+
+    async def _connected(self) -> SMTP:
+        if self._open is None:
+            smtp = self._client()
+            try:
+                async with asyncio.timeout(SEND_WITHIN):
+                    await smtp.connect()
+            except (SMTPException, OSError) as error:
+                raise Away(_fault(error)) from error
+            self._open = smtp
+        return self._open
+
+    def _client(self) -> SMTP:
+        return SMTP(
+            hostname=self._server.host,
+            port=self._server.port,
+            username=self._server.user,
+            password=self._server.password,
+            local_hostname=self._own_name,
+            use_tls=self._server.tls,
+            start_tls=False if self._server.tls else None,  # None: when the server offers it
+            timeout=SEND_WITHIN,
+        )
+
+    def _close(self) -> None:
+        smtp, self._open = self._open, None
+        if smtp:
+            smtp.close()
 
 
 @asynccontextmanager
@@ -144,7 +155,7 @@ async def _hand_over(smtp: SMTP, mail: EmailMessage, address: str) -> Reply:
         _, text = await smtp.send_message(mail, recipients=[address])
     except SMTPSenderRefused as error:
         # Our own address is not accepted: no fault of this mail, and true of all.
-        raise Away(f"{type(error).__name__} {error.code}") from error
+        raise Away(_fault(error)) from error
     except SMTPRecipientsRefused as error:
         return _verdict(error.recipients[0].code, error.recipients[0].message)
     except SMTPNotSupported as error:
@@ -152,6 +163,11 @@ async def _hand_over(smtp: SMTP, mail: EmailMessage, address: str) -> Reply:
     except SMTPResponseException as error:
         return _verdict(error.code, error.message)
     return Taken(f"250 {text}"[:_LONGEST_REPLY])
+
+
+def _fault(error: Exception) -> str:
+    """Name a fault by its kind and code: a server's words may quote an address."""
+    return f"{type(error).__name__} {getattr(error, 'code', '')}".strip()
 
 
 def _verdict(code: int, text: str) -> Reply:

@@ -1,109 +1,166 @@
-"""What the notifier keeps: the dates of each case with the e-mails planned, what was sent, and who reads it."""
+"""What the notifier keeps: plans by case, the mails it sent, and its own copies of contacts and systems."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from pymongo import ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo.errors import DuplicateKeyError
 
-from contracts.casework import Dates
 from contracts.registry import AuthorityState, SystemState
 from services.chassis.mongo import Database, Document
 from services.chassis.readmodel import ReadModel
-from services.notifier.deadlines import Planned, plan, stored
-from services.notifier.mail import Reader
+from services.notifier.deadlines import Plan, Step
+from services.notifier.mail import Contact
 
-_DUPLICATE_KEY = 11000
+LEASE: Final = timedelta(seconds=90)
+"""How long a claim lasts unless renewed. More than a connection and a mail may take together (`smtp.SEND_WITHIN`)."""
+KEEP_EMAILS: Final = timedelta(days=3 * 366)
+"""Regulation (EU) 1024/2012, Art. 14: deleted three years after a case's closure. An address may be a person's."""
+
+_NEXT_AT: Final = {
+    "$set": {"next_at": {"$cond": [{"$eq": ["$plan", []]}, "$$REMOVE", {"$min": "$plan.try_at"}]}},
+}
+_UNCLAIM: Final = {"$unset": ["claim", "claimed_until"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to carry out a case's next step, until the lease runs out. No other replica has it meanwhile."""
+
+    case: str
+    version: int
+    token: str
+    step: Step
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """What is remembered of a mail, sent or failed; never what it said. `to` is missing if no address was known."""
+
+    id: str
+    case: str
+    step: Step
+    to: str | None
+    at: datetime
+    outcome: str
+    reply: str
 
 
 class Store:
     """The service's database."""
 
-    def __init__(self, database: Database, remind_before: timedelta) -> None:
+    def __init__(self, database: Database) -> None:
         """Nothing is read or written here."""
         self._deadlines = database["deadlines"]
         self._emails = database["emails"]
-        self._readers = ReadModel(database["readers"])
+        self._authorities = ReadModel(database["authorities"])
         self._systems = ReadModel(database["systems"])
-        self._remind_before = remind_before
 
     async def prepare(self) -> None:
-        """Make the indexes: what is due is found without looking at what is not."""
-        await self._deadlines.create_index("next_at", sparse=True)
-        await self._emails.create_index([("case", 1), ("at", 1)])
+        """Make the indexes."""
+        await self._deadlines.create_index([("next_at", 1)], sparse=True)
+        await self._emails.create_index([("case", 1)])
+        await self._emails.create_index([("at", 1)], expireAfterSeconds=int(KEEP_EMAILS.total_seconds()))
 
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""
         return [str(found["_id"]) async for found in self._systems.collection.find({}, {"_id": 1})]
 
-    async def authority_changed(self, event: AuthorityState) -> None:
-        """Note who reads an authority's e-mails, and in which languages."""
-        fields = event.details.model_dump(mode="json", include={"contacts", "languages", "country"})
-        await self._readers.put(event.id, event.version, fields)
-
     async def system_connected(self, event: SystemState) -> None:
-        """Note a system: its lanes are consumed from now on."""
+        """Take over what the registry says of a system: its lanes are consumed from now on."""
         await self._systems.put(event.id, event.version, {})
 
-    async def reader(self, authority: str) -> Reader | None:
-        """Return who reads for an authority, once the registry has told us."""
-        found = (await self._readers.get([authority])).get(authority)
-        if found is None:
-            return None
-        return Reader(tuple(found["contacts"]), tuple(found["languages"]), found["country"])
+    async def authority_changed(self, event: AuthorityState) -> None:
+        """Take over how an authority is written to."""
+        contact = Contact(event.details.contacts, event.details.languages, event.details.country)
+        await self._authorities.put(event.id, event.version, asdict(contact))
 
-    async def dates_changed(self, dates: Sequence[Dates]) -> None:
-        """Plan anew for every case whose dates are newer than those known; what is older changes nothing."""
-        try:
-            await self._deadlines.bulk_write([self._replanning(one) for one in dates], ordered=False)
-        except BulkWriteError as error:
-            if any(one["code"] != _DUPLICATE_KEY for one in error.details["writeErrors"]):
-                raise
-            # The guard did not match, so the upsert tried to insert: these dates or newer ones are known.
+    async def contact(self, authority: str) -> Contact | None:
+        """Return how an authority is written to, as soon as the registry has told."""
+        found = (await self._authorities.get([authority])).get(authority)
+        return Contact(tuple(found["addresses"]), tuple(found["languages"]), found["country"]) if found else None
 
-    def _replanning(self, dates: Dates) -> UpdateOne:
-        fields = stored(plan(dates.deadlines, self._remind_before))
-        forget = {"claimed_until": "", "attempts": ""} | ({} if "next_at" in fields else {"next_at": ""})
-        return UpdateOne(
-            {"_id": dates.case, "version": {"$lt": dates.version}},
-            {"$set": {**fields, "version": dates.version}, "$unset": forget},
-            upsert=True,
-        )
+    async def plan(self, plans: Iterable[Plan]) -> None:
+        """Replace the plans of cases, one plan for each, in one write. What is not newer changes nothing.
 
-    async def claim(self, now: datetime, lease: timedelta) -> Document | None:
-        """Return a case for which something has to go out, claimed for this replica until the lease ends."""
+        A step that has been done stays done: the same deadline in a newer plan leads to no second mail. A claim
+        outlives the plan it was made under: nobody else begins with the same step before its holder has finished.
+        """
+        writes = [UpdateOne({"_id": plan.case}, _replacement(plan), upsert=True) for plan in plans]
+        await self._deadlines.bulk_write(writes, ordered=False)
+
+    async def claim(self, now: datetime) -> Claim | None:
+        """Claim the case whose step has been due longest, or nothing when none is due that nobody else holds."""
+        token = secrets.token_hex(8)
         found = await self._deadlines.find_one_and_update(
-            {
-                "next_at": {"$lte": now},
-                "$or": [{"claimed_until": {"$exists": False}}, {"claimed_until": {"$lte": now}}],
-            },
-            {"$set": {"claimed_until": now + lease}},
+            {"next_at": {"$lte": now}, "claimed_until": {"$not": {"$gt": now}}},
+            {"$set": {"claim": token, "claimed_until": now + LEASE}},
             sort=[("next_at", 1)],
             return_document=ReturnDocument.AFTER,
         )
-        return dict(found) if found else None
+        return _claim(dict(found)) if found else None
 
-    async def is_current(self, case: Document) -> bool:
-        """Say whether the case's dates are still those that were claimed."""
-        query = {"_id": case["_id"], "version": case["version"], "claimed_until": case["claimed_until"]}
-        return await self._deadlines.find_one(query, {"_id": 1}) is not None
+    async def holds(self, claim: Claim, now: datetime) -> bool:
+        """Renew the claim; say whether it stood, and the case still is in the version for which it was made."""
+        renewed = await self._deadlines.update_one(
+            {"_id": claim.case, "claim": claim.token, "version": claim.version},
+            {"$set": {"claimed_until": now + LEASE}},
+        )
+        return renewed.matched_count == 1
 
-    async def release(self, case: Document, left: Sequence[Planned], retry_at: datetime | None = None) -> None:
-        """Give a claimed case back with what is left to send; `retry_at` when something could not be sent now."""
-        fields = stored(left) | ({"next_at": retry_at} if retry_at else {})
-        change: dict[str, Any] = {"$set": fields, "$unset": {"claimed_until": ""}}
-        if "next_at" not in fields:
-            change["$unset"]["next_at"] = ""
-        if retry_at:
-            change["$inc"] = {"attempts": 1}
-        query = {"_id": case["_id"], "version": case["version"], "claimed_until": case["claimed_until"]}
-        await self._deadlines.update_one(query, change)
+    async def settle(self, claim: Claim) -> None:
+        """End the claim, its step done for good; whatever version the case has meanwhile."""
+        key = claim.step.key
+        rest = {"$filter": {"input": "$plan", "cond": {"$ne": ["$$this.key", key]}}}
+        done = {"$setUnion": [{"$ifNull": ["$done", []]}, [key]]}
+        await self._end(claim, {"$set": {"plan": rest, "done": done}})
 
-    async def was_sent(self, email_id: str) -> bool:
-        """Say whether an e-mail has been sent, or has failed for good."""
-        return await self._emails.find_one({"_id": email_id}, {"_id": 1}) is not None
+    async def defer(self, claim: Claim, until: datetime) -> None:
+        """End the claim; its step is tried again then."""
+        later = {"$mergeObjects": ["$$this", {"try_at": until, "tries": claim.tries + 1}]}
+        changed = {"$cond": [{"$eq": ["$$this.key", claim.step.key]}, later, "$$this"]}
+        await self._end(claim, {"$set": {"plan": {"$map": {"input": "$plan", "as": "this", "in": changed}}}})
 
-    async def record(self, email_id: str, fields: Document) -> None:
-        """Record what became of an e-mail. Never its text."""
-        await self._emails.update_one({"_id": email_id}, {"$setOnInsert": fields}, upsert=True)
+    async def release(self, claim: Claim) -> None:
+        """End the claim as if it had not been made."""
+        await self._end(claim)
+
+    async def _end(self, claim: Claim, *changes: Document) -> None:
+        mine = {"_id": claim.case, "claim": claim.token}
+        await self._deadlines.update_one(mine, [*changes, _NEXT_AT, _UNCLAIM])
+
+    async def recorded(self, ids: Sequence[str]) -> set[str]:
+        """Return those mails of `ids` that were sent or given up."""
+        return {str(found["_id"]) async for found in self._emails.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
+
+    async def record(self, email: Email) -> None:
+        """Remember a mail; what was remembered before stays."""
+        document = asdict(email) | {"_id": email.id, **_fields(email.step)}
+        del document["id"], document["step"]
+        try:
+            await self._emails.insert_one(document)
+        except DuplicateKeyError:
+            return  # a repetition
+
+
+def _replacement(plan: Plan) -> list[Document]:
+    steps = [_fields(step) | {"key": step.key, "at": step.at, "try_at": step.at, "tries": 0} for step in plan.steps]
+    done = {"$ifNull": ["$done", []]}
+    to_do = {"$filter": {"input": {"$literal": steps}, "cond": {"$not": [{"$in": ["$$this.key", done]}]}}}
+    changed = {"$mergeObjects": ["$$ROOT", {"version": plan.version, "plan": to_do}]}
+    newer = {"$lt": [{"$ifNull": ["$version", 0]}, plan.version]}
+    return [{"$replaceWith": {"$cond": [newer, changed, "$$ROOT"]}}, _NEXT_AT]
+
+
+def _fields(step: Step) -> Document:
+    return {"kind": step.kind, "stage": step.stage, "authority": step.authority, "due": step.due}
+
+
+def _claim(found: dict[str, Any]) -> Claim:
+    first = min(found["plan"], key=lambda step: step["try_at"])
+    step = Step(first["kind"], first["stage"], first["authority"], first["due"], first["at"])
+    return Claim(found["_id"], found["version"], found["claim"], step, first["tries"])

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -52,9 +52,9 @@ def zone_of(state: str) -> ZoneInfo:
 def name_of_zone(moment: datetime, locale: Locale) -> str:
     """Return what the time of `moment`, which has a zone, is called: `Central European Summer Time`.
 
-    The season is told by the clock, not by `dst()`: to the IANA database Ireland has its standard time in summer, and Babel
-    would call that Greenwich Mean Time.
+    The season is told by the clock, not by `dst()`: to the IANA database Ireland's standard time is that of summer,
+    and Babel would call it Greenwich Mean Time.
     """
     winter = moment.replace(month=1, day=1, hour=12).utcoffset()
-    season = "standard" if moment.utcoffset() == winter else "daylight"
+    season: Literal["standard", "daylight"] = "standard" if moment.utcoffset() == winter else "daylight"
     return get_timezone_name(moment, width="long", locale=locale, zone_variant=season)

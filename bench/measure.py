@@ -1,0 +1,65 @@
+"""What the processes of an exchange use, as the kernel counts it (proc(5))."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+_PROC: Final = Path("/proc")
+_TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_SERVERS: Final = {"beam.smp": "rabbitmq", "mongod": "mongodb"}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Seconds of processor and bytes of memory, by process."""
+
+    cpu: Mapping[str, float]
+    rss: Mapping[str, int]
+
+    @classmethod
+    def now(cls, pids: Mapping[str, int]) -> Self:
+        """Look at processes by name. One that has ended is left out."""
+        cpu, rss = {}, {}
+        for name, pid in pids.items():
+            if fields := _stat(pid):
+                cpu[name] = (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+                rss[name] = int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+        return cls(cpu, rss)
+
+    def cpu_ms_per(self, before: Self, things: int) -> dict[str, float]:
+        """Return how many milliseconds of processor each of so many things took since `before`."""
+        used = {name: self.cpu[name] - before.cpu[name] for name in self.cpu if name in before.cpu}
+        return {name: round(1000 * seconds / max(things, 1), 3) for name, seconds in used.items()}
+
+
+def programs() -> dict[str, int]:
+    """Return the process ids of the programs that run under this process's wardens, by what they are."""
+    parents = {pid: int(fields[1]) for pid, fields in _processes()}
+    ours = os.getpid()
+    named = {pid: _name(pid) for pid, parent in parents.items() if parents.get(parent) == ours}
+    return {name: pid for pid, name in named.items() if name}
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    for folder in _PROC.iterdir():
+        if folder.name.isdigit() and (fields := _stat(int(folder.name))):
+            yield int(folder.name), fields
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what follows the name, which may have blanks in it: state, parent, ..."""
+    try:
+        return (_PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def _name(pid: int) -> str | None:
+    command = (_PROC / str(pid) / "cmdline").read_text().split("\0")
+    server = _SERVERS.get(Path(command[0]).name)
+    if server or "-m" not in command:
+        return server
+    *_, package, module = command[command.index("-m") + 1].split(".")
+    return package if module == "app" else module.removeprefix("naive_")

@@ -1,0 +1,153 @@
+"""What a mail says, in which language, at whose time, and how it is addressed."""
+
+import string
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+import services.notifier
+from contracts.languages import LANGUAGES, STATES
+from services.chassis import catalogue
+from services.notifier.deadlines import Kind, Stage, Step
+from services.notifier.mail import Contact, NotAnAddress, Writer, email_id
+from services.notifier.sentences import SENTENCES
+from services.notifier.zones import ZONES, zone_of
+
+CASE = "7Q4M-0000-1111"
+SUMMER, WINTER = datetime(2026, 7, 5, 20, 30, tzinfo=UTC), datetime(2026, 1, 5, 20, 30, tzinfo=UTC)
+NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
+TEXTS = catalogue.read_all(Path(services.notifier.__file__).parent / "locale", SENTENCES)
+WRITER = Writer(TEXTS, Address("Exchange", addr_spec="exchange@imi.example"), "https://imi.example/cases/{case}")
+
+
+def step(stage: Stage = "reminder", kind: Kind = "acceptance", due: datetime = SUMMER) -> Step:
+    return Step(kind, stage, "HU-ABCD1234", due, due)
+
+
+def received(
+    what: Step, *languages: str, country: str = "HU", address: str = "iroda@hivatal.example", writer: Writer = WRITER
+) -> EmailMessage:
+    """The mail after it was written out and read in again, as its reader's program does."""
+    mail = writer.write(CASE, what, Contact((address,), languages, country), address, NOW)
+    parsed = message_from_bytes(mail.as_bytes(policy=policy.SMTP), policy=policy.default)
+    assert isinstance(parsed, EmailMessage)
+    return parsed
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", ["acceptance", "answer"])
+@pytest.mark.parametrize("stage", ["reminder", "overdue"])
+def test_every_mail_is_whole_in_every_language(stage: Stage, kind: Kind, language: str) -> None:
+    """Subject and text name the case, nothing is left to fill in, and the language is the reader's."""
+    mail = received(step(stage, kind), language)
+    text = mail.get_content()
+    assert mail["Content-Language"] == language
+    assert CASE in mail["Subject"]
+    assert f"https://imi.example/cases/{CASE}" in text
+    assert text.count(CASE) == 2
+    assert not set("{}") & set(mail["Subject"] + text)
+    assert len(text.strip().split("\n\n")) == 3
+    assert mail.get_content_type() == "text/plain"
+    assert mail.get_content_charset() == "utf-8"
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_translations_fill_in_what_the_english_text_does(language: str) -> None:
+    """No translation drops the date, or asks for something that there is not."""
+    for code, text in TEXTS[language].items():
+        assert _fields(text) == _fields(SENTENCES[code]), code
+
+
+def _fields(text: str) -> set[str | None]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field}
+
+
+@pytest.mark.parametrize(
+    ("languages", "written"),
+    [
+        (("fr", "de"), "fr"),
+        (("xx", "de"), "de"),
+        (("half", "fr"), "fr"),
+        (("xx", "half"), "en"),
+        ((), "en"),
+    ],
+)
+def test_the_first_language_that_has_every_text_is_taken(languages: tuple[str, ...], written: str) -> None:
+    """A mail is never half in one language and half in another; in the end it is English."""
+    half = {code: text for code, text in SENTENCES.items() if code != "footer"}
+    some = {language: TEXTS[language] for language in ("en", "fr", "de")}
+    writer = Writer({**some, "half": half}, Address(addr_spec="a@imi.example"), "{case}")
+    assert received(step(), *languages, writer=writer)["Content-Language"] == written
+
+
+@pytest.mark.parametrize(
+    ("country", "language", "due", "expected"),
+    [
+        ("HU", "hu", SUMMER, ("2026. július 5.", "22:30", "közép-európai nyári idő")),
+        ("HU", "hu", WINTER, ("2026. január 5.", "21:30", "közép-európai téli idő")),
+        ("PT", "pt", SUMMER, ("5 de julho de 2026", "21:30", "Hora de verão da Europa Ocidental")),
+        ("IE", "en", SUMMER, ("5 July 2026", "21:30", "Irish Standard Time")),
+        ("IE", "en", WINTER, ("5 January 2026", "20:30", "Greenwich Mean Time")),
+        ("EL", "en", SUMMER, ("5 July 2026", "23:30", "Eastern European Summer Time")),
+        ("CY", "en", WINTER, ("5 January 2026", "22:30", "Eastern European Standard Time")),
+        ("IS", "en", SUMMER, ("5 July 2026", "20:30", "Greenwich Mean Time")),
+        ("FI", "fi", datetime(2026, 7, 5, 21, 30, tzinfo=UTC), ("6. heinäkuuta 2026", "0.30", "Itä-Euroopan kesäaika")),
+    ],
+)
+def test_a_deadline_is_told_in_the_time_of_the_readers_state(
+    country: str, language: str, due: datetime, expected: tuple[str, ...]
+) -> None:
+    """Date, time and the name of that time are what the reader's clock and calendar say, in the reader's language."""
+    text = received(step(due=due), language, country=country).get_content()
+    assert [part for part in expected if part not in text] == []
+
+
+def test_every_state_has_its_time() -> None:
+    """None of the 30 states lacks a zone, and each zone is in the time zone database."""
+    assert set(ZONES) == set(STATES)
+    assert all(zone_of(state).key == ZONES[state] for state in STATES)
+
+
+def test_headers_say_who_to_whom_and_that_nobody_wrote_it() -> None:
+    """A mail program threads the case, an absence note stays away, and the date is that of the sending."""
+    mail = received(step(), "hu")
+    assert mail["From"] == "Exchange <exchange@imi.example>"
+    assert mail["To"] == "iroda@hivatal.example"
+    assert mail["Date"].datetime == NOW
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Message-ID"] == f"<{email_id(CASE, step(), 'iroda@hivatal.example')}@imi.example>"
+    assert mail["References"].endswith("@imi.example>")
+
+
+def test_a_repetition_has_the_same_message_id_and_nothing_else_has() -> None:
+    """A mail program shows a repeated mail once; reminder and overdue mail belong to one conversation."""
+    mails = [
+        received(step(), "hu"),
+        received(step("overdue"), "hu"),
+        received(step(kind="answer"), "hu"),
+        received(step(due=WINTER), "hu"),
+        received(step(), "hu", address="other@hivatal.example"),
+    ]
+    assert received(step(), "fr")["Message-ID"] == mails[0]["Message-ID"]
+    assert len({mail["Message-ID"] for mail in mails}) == len(mails)
+    assert len({mail["References"] for mail in mails}) == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["a(b)@x.example", "a@", "@x.example", "", "a@b@x.example", "a@x.example\r\nBcc: b@y"]
+)
+def test_what_is_no_address_is_not_written_to(address: str) -> None:
+    """Nothing that a mail program or server might read as another address, or as another header, is put on a mail."""
+    with pytest.raises(NotAnAddress):
+        received(step(), "hu", address=address)
+
+
+def test_addresses_beyond_ascii_are_kept() -> None:
+    """An internationalised address (RFC 6531) is addressed as it is."""
+    contact = Contact(("jörg@x.example",), ("de",), "DE")
+    mail = WRITER.write(CASE, step(), contact, "jörg@x.example", NOW)
+    assert mail["To"].addresses[0].addr_spec == "jörg@x.example"
