@@ -36,7 +36,7 @@ demo: setup ## a whole case between two authorities, told as it happens
 	$(VENV)/python -m demo
 
 up: setup ## an exchange on this machine, until Ctrl-C
-	$(VENV)/python -m deploy.local.exchange
+	$(VENV)/python -m demo.playground
 
 compose-smoke: setup ## docker-compose.yml for real: built, started, scaled; a case runs through it
 	$(PYTHON) -m deploy.compose.smoke

@@ -31,9 +31,7 @@ Url = Annotated[str, typer.Option(envvar="IMI_URL", show_envvar=True, help="The 
 AdminUrl = Annotated[
     str, typer.Option(envvar="IMI_MANAGEMENT_URL", help="http://<administrator>:<password>@<host>:<port>")
 ]
-Secrets = Annotated[
-    Path, typer.Option(help="A folder with a file for each account, named after it, holding its password.")
-]
+Secrets = Annotated[Path, typer.Option(help="A folder: for each account a file with its password.")]
 
 
 @app.command()
@@ -46,7 +44,7 @@ def password(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
 @app.command()
 def send(kind: str, file: typer.FileText, url: Url, message_id: str | None = None) -> None:
-    """Send the command in FILE (JSON, - for standard input), and print its outcome. Exit status 1 when it is refused."""
+    """Send the command in FILE (JSON, - for standard input) and print its outcome. Exit status 1 when it is refused."""
     if kind not in COMMANDS:
         raise typer.BadParameter(f"one of {', '.join(COMMANDS)}", param_hint="KIND")
     command = COMMANDS[kind].model_validate_json(file.read())

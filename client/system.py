@@ -89,21 +89,21 @@ class System:
             raise LaneFull(command.TYPE) from error
         return message_id
 
-    async def outcome(self, command: Message, message_id: str | None = None, timeout: float = 60) -> Outcome:
-        """Send a command and return its outcome, whichever it is. Raises `TimeoutError` after `timeout` seconds."""
+    async def outcome(self, command: Message, message_id: str | None = None, within: float = 60) -> Outcome:
+        """Send a command and return its outcome, whichever it is. Raises `TimeoutError` after `within` seconds."""
         message_id = message_id or str(uuid.uuid4())
         awaited: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._awaited[message_id] = awaited
         try:
             await self.send(command, message_id)
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 return await awaited
         finally:
             self._awaited.pop(message_id, None)
 
-    async def do(self, command: Message, message_id: str | None = None, timeout: float = 60) -> Outcome:
+    async def do(self, command: Message, message_id: str | None = None, within: float = 60) -> Outcome:
         """Send a command and return its outcome. Raises `Refused` when it was not carried out."""
-        outcome = await self.outcome(command, message_id, timeout)
+        outcome = await self.outcome(command, message_id, within)
         if outcome.status == "refused":
             raise Refused(outcome)
         return outcome
@@ -120,17 +120,19 @@ class System:
             await raw.ack()
 
     @asynccontextmanager
-    async def expecting(self, timeout: float = 60) -> AsyncIterator[AsyncIterator[InboxMessage]]:
-        """Give the inbox to read for at most `timeout` seconds. Raises `TimeoutError` after that."""
-        async with asyncio.timeout(timeout):
+    async def expecting(self, within: float = 60) -> AsyncIterator[AsyncIterator[InboxMessage]]:
+        """Give the inbox to read for at most `within` seconds. Raises `TimeoutError` after that."""
+        async with asyncio.timeout(within):
             yield self.inbox()
 
     async def _take(self, raw: AbstractIncomingMessage) -> None:
         message = _parse(raw)
         repeated = self._is_repeated(str(raw.message_id))
-        if isinstance(message, Outcome) and self._resolves(message, raw.correlation_id or ""):
-            await raw.ack()
-        elif message is None or repeated:
+        if (
+            (isinstance(message, Outcome) and self._resolves(message, raw.correlation_id or ""))
+            or message is None
+            or repeated
+        ):
             await raw.ack()
         else:
             self._arrived.put_nowait((message, raw))

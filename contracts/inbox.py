@@ -1,4 +1,4 @@
-"""What a system finds in its inbox. Inside the exchange the same messages travel as views, their texts not yet filled in."""
+"""What a system finds in its inbox. Inside the exchange the same messages travel as views, without their texts."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -18,7 +18,7 @@ class Refused(Part):
 
 
 class Outcome(Message):
-    """What came of a command. Its correlation id is the command's message id; a redelivery repeats it with the same id."""
+    """What came of a command. Its correlation id is the command's message id; a repetition has the same id."""
 
     TYPE: ClassVar[str] = "inbox.outcome.v1"
     kind: Literal["outcome"] = "outcome"

@@ -32,7 +32,5 @@ def _a_state(code: str) -> str:
     return code
 
 
-Language = Annotated[
-    str, AfterValidator(_a_language), WithJsonSchema({"type": "string", "enum": list(LANGUAGES)})
-]
+Language = Annotated[str, AfterValidator(_a_language), WithJsonSchema({"type": "string", "enum": list(LANGUAGES)})]
 State = Annotated[str, AfterValidator(_a_state), WithJsonSchema({"type": "string", "enum": list(STATES)})]

@@ -33,7 +33,9 @@ REFUSALS: Final[dict[str, str]] = {
     "unknown-case": "You have no case with this number.",
     "unknown-area": "The exchange knows no such legislative area.",
     "no-access": "Your authority has no access to this legislative area. Ask its coordinator.",
-    "recipient-not-found": "No active authority with this number has access to the legislative area. Search for another.",
+    "recipient-not-found": (
+        "No active authority with this number has access to the legislative area. Search for another."
+    ),
     "own-state": "In this legislative area a request goes to an authority of another state.",
     "unknown-question": "The legislative area has no such question.",
     "question-not-asked": "This question was not asked in this case.",

@@ -1,6 +1,6 @@
 """The broker's whole topology as data: exchanges, queues, bindings, policies, users and what each may do.
 
-It is written in the form of RabbitMQ's *definitions*, which a broker imports at its start (compose, Kubernetes) or over its
+It is written in the form of RabbitMQ's *definitions*, which a broker imports at its start (compose) or over its
 management API (`imi topology apply`). Services declare nothing. Importing twice changes nothing.
 """
 

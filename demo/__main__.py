@@ -1,23 +1,22 @@
-"""`make demo`: an empty exchange, four states, two cases, and the e-mails. Exit status 0 only if every step happened."""
+"""`make demo`: an empty exchange, four states, two cases, and the e-mails. Exit status 0 only if all of it happened."""
 
 import argparse
 import asyncio
 import json
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
-from client import publishing
 from client.system import Refused, System
 from contracts.topology import OPERATOR
 from demo.cast import BELGIUM, GERMANY, HUNGARY, SPAIN
+from demo.legislation import publish_all
 from demo.mails import reminders
 from demo.onboarding import Address, Onboarding
+from demo.playground import fresh_folder
 from demo.requests import COMPANY, DIPLOMA
 from demo.story import Story
 from demo.timeline import Failed, Timeline
@@ -57,20 +56,11 @@ async def second_case(onboarding: Onboarding, told: Timeline, mailbox: Mailbox) 
         await story.close(case)
 
 
-async def begin(operator: System, told: Timeline) -> None:
-    """Publish the legislation."""
-    told.chapter("An empty exchange: only the operator has an account")
-    for request in (DIPLOMA, COMPANY):
-        await publishing.publish(operator, request.area)
-        count = len(request.area.texts)
-        told.step(f"the operator publishes “{request.area.code}” version {request.area.version} in {count} languages")
-
-
 async def tell(address: Address, password: str, systems: dict[str, str], mailbox: Mailbox | None) -> None:
     """Tell the whole story; without a mailbox to look into, the first case alone."""
     told = Timeline(Console(highlight=False, width=max(Console().width, 120)))
     async with System(address(OPERATOR, password)) as operator:
-        await begin(operator, told)
+        await publish_all(operator, told)
         onboarding = Onboarding(operator, address, told, systems)
         await first_case(onboarding, told)
         if mailbox is not None:
@@ -79,16 +69,9 @@ async def tell(address: Address, password: str, systems: dict[str, str], mailbox
 
 
 def on_this_machine() -> None:
-    """Start everything, tell the story, stop everything."""
-    Path(".local").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=".local"))
-    try:
-        with exchange(folder, QUICK) as running:
-            asyncio.run(tell(running.amqp_url, running.passwords[OPERATOR], running.systems, running.mailbox))
-        shutil.rmtree(folder)
-    except BaseException:
-        print(f"The logs are in {folder / 'logs'}", file=sys.stderr)
-        raise
+    """Start everything, tell the story, stop everything. The logs stay only if something went wrong."""
+    with fresh_folder("demo") as folder, exchange(folder, QUICK) as running:
+        asyncio.run(tell(running.amqp_url, running.passwords[OPERATOR], running.systems, running.mailbox))
 
 
 def on_a_running_one(file: Path) -> None:

@@ -11,7 +11,7 @@ async def reminders(mailbox: Mailbox, reader: Office, case: str, told: Timeline)
     """Return when a reminder and an overdue notice have arrived, in the reader's language and without personal data."""
     address = reader.details.contacts[0]
     async with asyncio.timeout(60):
-        while len(mailbox.to(address)) < 2:
+        while len(mailbox.to(address)) < 2:  # noqa: ASYNC110 - they come in another thread
             await asyncio.sleep(0.1)
     mails = mailbox.to(address)
     for mail in mails:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 
 from client.legislation import Area
 from contracts.casework import AcceptRequest, CaseView, CloseCase, Rating, Reply, SendRequest
@@ -104,7 +104,7 @@ class Story:
             questions=tuple(self._request.answers),
             particulars=dict(self._request.particulars),
             comment=FreeText(text=self._request.comment, language=language),
-            wished_date=date.today() + self._request.wished_in,
+            wished_date=datetime.now(UTC).date() + self._request.wished_in,
             user=HANDLER,
         )
 

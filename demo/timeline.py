@@ -81,7 +81,7 @@ def _items(items: Sequence[Item]) -> Table:
     table.add_column(ratio=3)
     table.add_column(ratio=2)
     for item in items:
-        answer = f"[green]{escape(item.value_text)}[/green]" if item.value_text else "[dim]–[/dim]"
+        answer = f"[green]{escape(item.value_text)}[/green]" if item.value_text else "[dim]-[/dim]"
         table.add_row(escape(item.text or item.code), answer)
     return table
 

@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+
+BEGAN: Final = time.monotonic()
 
 
 class CommandError(Exception):
@@ -39,7 +43,11 @@ def last(text: str) -> str:
     return "\n".join(text.splitlines()[-30:])
 
 
+def seconds() -> int:
+    """Return how long we have been at work."""
+    return round(time.monotonic() - BEGAN)
+
+
 def say(text: str) -> None:
-    """Print at once."""
-    sys.stdout.write(f"compose-smoke: {text}\n")
-    sys.stdout.flush()
+    """Print at once, with the seconds since the beginning."""
+    print(f"{seconds():4} s  {text}", flush=True)

@@ -1,30 +1,26 @@
 """A Docker engine: the one that answers, or, for root on Debian, one of our own for a while.
 
-Our own keeps everything in a folder and leaves nothing behind: its mounts are in a namespace that ends with
-it, and the packet filter and the network devices are as before. Debian's packages stay installed.
+Our own ends with us, its mounts are in a namespace that ends with it, and the network is restored. Its images stay
+in its folder, so that the next one is quick; and Debian's packages stay installed.
 """
 
-import os
+import fcntl
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from deploy.compose.command import CommandError, last, run, say
+from deploy.compose.command import CommandError, last, run
+from deploy.compose.network import restored_network
+from deploy.compose.packages import install
 
 Environment = Mapping[str, str]
 
 PACKAGES: Final = {"dockerd": "docker.io", "iptables": "iptables", "ip": "iproute2"}
-DEVICES: Final = Path("/sys/class/net")
-FORWARDING: Final = Path("/proc/sys/net/ipv4/ip_forward")
-EMPTY: Final = {
-    "filter": "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n",
-    "nat": "*nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n",
-}
 
 
 class NoEngineError(Exception):
@@ -44,15 +40,8 @@ def engine(folder: Path) -> Iterator[Environment]:
         install(PACKAGES)
     except CommandError as error:
         raise NoEngineError(str(error)) from error
-    with ExitStack() as stack:
-        for restored in (
-            network_devices(),
-            packet_filter("iptables"),
-            packet_filter("ip6tables"),
-            forwarding(),
-        ):
-            stack.enter_context(restored)
-        yield stack.enter_context(our_own(folder.resolve()))
+    with one_at_a_time(), restored_network(), our_own(folder.resolve()) as environment:
+        yield environment
 
 
 def answers(environment: Environment) -> bool:
@@ -64,56 +53,18 @@ def answers(environment: Environment) -> bool:
     return True
 
 
-def install(packages: Mapping[str, str]) -> None:
-    """Install Debian's packages for those programs that are missing. Raises `CommandError`."""
-    missing = [package for program, package in packages.items() if shutil.which(program) is None]
-    if not missing:
-        return
-    if os.geteuid() or not shutil.which("apt-get"):
-        raise CommandError(f"only root on Debian can install {' '.join(missing)}")
-    say(f"installing {' '.join(missing)}")
-    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
-    with nothing_started():
-        try:
-            run(
-                *apt,
-                "install",
-                "--no-install-recommends",
-                *missing,
-                environment={"DEBIAN_FRONTEND": "noninteractive"},
-            )
-        except CommandError:
-            run(*apt, "update")
-            run(
-                *apt,
-                "install",
-                "--no-install-recommends",
-                *missing,
-                environment={"DEBIAN_FRONTEND": "noninteractive"},
-            )
-
-
 @contextmanager
-def nothing_started() -> Iterator[None]:
-    """Keep Debian from starting what it installs."""
-    policy = Path("/usr/sbin/policy-rc.d")
-    kept = policy.read_bytes() if policy.exists() else None
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
-    try:
+def one_at_a_time() -> Iterator[None]:
+    """Wait for other engines like this, from other folders: the network that each restores is the same."""
+    with Path(shutil.which("dockerd") or "/usr/sbin/dockerd").open("rb") as program:
+        fcntl.flock(program, fcntl.LOCK_EX)
         yield
-    finally:
-        if kept is None:
-            policy.unlink()
-        else:
-            policy.write_bytes(kept)
 
 
 @contextmanager
 def our_own(folder: Path) -> Iterator[Environment]:
     """Start an engine and stop it. A socket's path must be short, so what runs is not in `folder`."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="imi-engine-", ignore_cleanup_errors=True) as place:
         log = folder / "dockerd.log"
         environment = {"DOCKER_HOST": f"unix://{place}/docker.sock"}
@@ -123,7 +74,6 @@ def our_own(folder: Path) -> Iterator[Environment]:
             yield environment
         finally:
             stop(process)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def start(folder: Path, place: Path, log: Path) -> subprocess.Popen[bytes]:
@@ -157,36 +107,3 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-@contextmanager
-def packet_filter(program: str) -> Iterator[None]:
-    """Have the packet filter's rules afterwards as they are now."""
-    rules = run(f"{program}-save")
-    before = rules + "".join(text for table, text in EMPTY.items() if f"*{table}" not in rules)
-    try:
-        yield
-    finally:
-        run(f"{program}-restore", feed=before)
-
-
-@contextmanager
-def network_devices() -> Iterator[None]:
-    """Remove the bridges that were not there before."""
-    before = set(DEVICES.iterdir())
-    try:
-        yield
-    finally:
-        for device in set(DEVICES.iterdir()) - before:
-            if (device / "bridge").is_dir():
-                run("ip", "link", "delete", device.name)
-
-
-@contextmanager
-def forwarding() -> Iterator[None]:
-    """Have the kernel forward packets afterwards as it does now, or not."""
-    before = FORWARDING.read_text()
-    try:
-        yield
-    finally:
-        FORWARDING.write_text(before)

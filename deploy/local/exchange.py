@@ -1,12 +1,11 @@
 """A whole exchange on this machine: servers, topology, database users, mail, and the services' processes.
 
-`python -m deploy.local.exchange` keeps one until Ctrl-C. It begins empty: only the operator has an account.
+It begins empty: only the operator has an account.
 """
 
 import asyncio
 import json
 import secrets
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -126,12 +125,11 @@ class Exchange:
             "systems": self.systems,
         }
 
-    def write(self) -> Path:
-        """Write `exchange.json`, readable by its owner alone: it holds the systems' passwords."""
-        path = self.folder / "exchange.json"
+    def write(self, path: Path) -> None:
+        """Write the description, readable by its owner alone: it holds the systems' passwords."""
+        path.unlink(missing_ok=True)
         path.touch(mode=0o600)
         path.write_text(json.dumps(self.describe(), indent=2))
-        return path
 
     def _environment(self, service: str, port: int) -> dict[str, str]:
         database = {
@@ -215,16 +213,3 @@ def _fresh(folder: Path) -> Path:
     path = folder / secrets.token_hex(4)
     path.mkdir(parents=True)
     return path
-
-
-def main() -> None:
-    """Run an exchange until Ctrl-C."""
-    folder = Path(".local")
-    with exchange(folder / "up") as running:
-        print(f"The exchange runs. {running.write()} says how to connect; Ctrl-C ends it.")
-        print(json.dumps({key: value for key, value in running.describe().items() if key != "systems"}, indent=2))
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
-
-
-if __name__ == "__main__":
-    main()

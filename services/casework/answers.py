@@ -35,8 +35,9 @@ def check_particulars(rules: AreaRules, values: Mapping[str, Value]) -> Refusal 
 
 
 def check_answers(rules: AreaRules, asked: Iterable[str], values: Mapping[str, Value]) -> Refusal | None:
-    """Say what is wrong with the recipient's answers. Every question asked must be answered, unless it is optional
-    or its condition is not met.
+    """Say what is wrong with the recipient's answers.
+
+    Every question asked must be answered, unless it is optional or its condition is not met.
     """
     items = {item.code: item for item in rules.questions if item.code in set(asked)}
     known = {item.code for item in rules.questions}

@@ -117,7 +117,7 @@ def _decider(
             entry = send(body, actor, known.get(body.recipient), areas.get(body.area), now)
             return _refuse(entry, command) if isinstance(entry, Refusal) else Change(entry)
         assert isinstance(body, AcceptRequest | Reply | CloseCase)
-        return _on_case(history, body, command, store, now)
+        return _on_case(history, body, store, now)
 
     return decide
 
@@ -130,9 +130,7 @@ def _not_entitled(actor: Authority | None, command: Command) -> str | None:
     return None if actor.active else "authority-not-active"
 
 
-def _on_case(
-    history: History, body: AcceptRequest | Reply | CloseCase, command: Command, store: Store, now: Now
-) -> Decision:
+def _on_case(history: History, body: AcceptRequest | Reply | CloseCase, store: Store, now: Now) -> Decision:
     case = case_from(body.case, history)
     if case is None or not case.is_party(body.authority):
         # The same words for a case of others as for none: nobody learns which numbers exist.

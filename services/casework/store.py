@@ -1,6 +1,7 @@
 """What casework keeps: cases as histories, and its own copies of authorities, systems and the rules of areas."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
@@ -67,10 +68,8 @@ class Store:
     async def area_published(self, event: AreaPublished) -> None:
         """Keep the rules of this version for the cases that will begin with it."""
         document = {"_id": f"{event.area}/{event.version}", "rules": event.rules.model_dump(mode="json")}
-        try:
+        with suppress(DuplicateKeyError):  # versions are immutable: the one that is there is this one
             await self._rules.insert_one(document)
-        except DuplicateKeyError:
-            pass  # versions are immutable: the one that is there is this one
         await self._areas.put(event.area, event.version, {})
 
 

@@ -84,7 +84,7 @@ class Session:
         metrics.PUBLISHED.labels(message.type).inc()
 
     async def consume(self, queue: str, take: Take, prefetch: int) -> str:
-        """Have `take` called with each delivery, at most `prefetch` of them unacknowledged. Returns the consumer's tag."""
+        """Have `take` called with each delivery, at most `prefetch` at a time. Returns the consumer's tag."""
         await self._inbound.basic_qos(prefetch_count=prefetch)
         ok = await self._inbound.basic_consume(queue, take)
         return str(ok.consumer_tag)

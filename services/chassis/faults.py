@@ -31,7 +31,7 @@ class Impatient(Exception):
 
 
 async def outlast(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Return what `attempt` returns, repeating it while the database, or another server, is away. `attempt` must be idempotent.
+    """Return what `attempt` returns, repeating it while a server is away. `attempt` must be idempotent.
 
     Waits between attempts twice as long each time, up to 5 s, with jitter. Raises `Impatient` after `PATIENCE`.
     """

@@ -1,7 +1,7 @@
 """What a connected system sends is hostile until checked: who speaks, size, properties, type, form."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,13 @@ from aiormq.abc import DeliveredMessage
 from pydantic import ValidationError
 
 from contracts.identity import derived_uuid
-from contracts.topology import exchange_of, is_undelivered, system_of, undelivered_exchange_of
+from contracts.topology import is_undelivered, system_of, undelivered_exchange_of
 from contracts.types import Message
 
 _LONGEST_ID = 128
+
+Fault = tuple[str, str | None]
+"""The code of a refusal, and the field that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +69,18 @@ class Intake:
             return _faulty(system, message, *_shape_fault(error))
         return Command(system, str(properties.message_id), body, _digest(message), age, _traceparent(message))
 
-    def _envelope_fault(self, system: str, message: DeliveredMessage) -> tuple[str, str | None] | None:
+    def _envelope_fault(self, system: str, message: DeliveredMessage) -> Fault | None:
+        return next((fault for is_wrong, fault in self._checks(system, message) if is_wrong), None)
+
+    def _checks(self, system: str, message: DeliveredMessage) -> Iterator[tuple[bool, Fault]]:
         properties = message.header.properties
-        if message.exchange == undelivered_exchange_of(system):
-            return ("expired", "expiration")
-        if not 0 < len(properties.message_id or "") <= _LONGEST_ID:
-            return ("missing-property", "message_id")
-        if properties.user_id != system or message.exchange != exchange_of(system):
-            return ("missing-property", "user_id")
-        if not properties.message_type:
-            return ("missing-property", "type")
-        if properties.content_type != "application/json":
-            return ("missing-property", "content_type")
-        if len(message.body) > self._max_body:
-            return ("too-large", None)
-        if message.routing_key != properties.message_type:
-            return ("wrong-routing-key", "routing_key")
-        return None
+        yield message.exchange == undelivered_exchange_of(system), ("expired", "expiration")
+        yield not 0 < len(properties.message_id or "") <= _LONGEST_ID, ("missing-property", "message_id")
+        yield properties.user_id != system, ("missing-property", "user_id")
+        yield not properties.message_type, ("missing-property", "type")
+        yield properties.content_type != "application/json", ("missing-property", "content_type")
+        yield len(message.body) > self._max_body, ("too-large", None)
+        yield message.routing_key != properties.message_type, ("wrong-routing-key", "routing_key")
 
 
 def _faulty(system: str, message: DeliveredMessage, code: str, field: str | None) -> Faulty:

@@ -1,4 +1,4 @@
-"""Where a message goes that cannot succeed: the service's `parked` queue, with the reason, to be looked at and replayed."""
+"""Where a message goes that cannot succeed: the service's `parked` queue, with the reason."""
 
 from aiormq.abc import DeliveredMessage
 
@@ -11,7 +11,7 @@ ROUTING_KEY = "parked"
 def parked(queue: str, message: DeliveredMessage, reason: str) -> Outgoing:
     """Return the message as it goes to the `parked` queue.
 
-    What is known for certain about it goes into headers of our own; death headers can be forged by a sender and are left out.
+    What is certain about it goes into headers of our own; its own could be forged, and are left out.
     """
     properties = message.header.properties
     return Outgoing(

@@ -1,4 +1,4 @@
-"""A copy of another service's data, fed by its events: the newest version of each thing wins, in whatever order they come."""
+"""A copy of another service's data, fed by its events: the newest version wins, in whatever order they come."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

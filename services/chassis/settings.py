@@ -1,4 +1,4 @@
-"""Settings from the environment. `IMI_X_FILE` names a file that holds `IMI_X`, for what must not stand in an environment."""
+"""Settings from the environment. `IMI_X_FILE` names a file that holds `IMI_X`: for secrets."""
 
 import os
 from collections.abc import Mapping

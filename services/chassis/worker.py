@@ -1,7 +1,7 @@
 """The hot path: deliveries in, in groups to a handler, what it says out, and only then acknowledged.
 
-The un-acknowledged delivery is the outbox. A handler stores what it decided before it returns; whatever then breaks before
-the acknowledgement, the delivery comes again, the handler finds what it had decided, and the same messages with
+The un-acknowledged delivery is the outbox. A handler stores what it decided before it returns; whatever then breaks
+before the acknowledgement, the delivery comes again, the handler finds what it had decided, and the same messages with
 the same ids go out once more.
 """
 
@@ -70,7 +70,7 @@ Queues = Callable[[], Awaitable[Iterable[str]]]
 
 
 class Worker:
-    """Consumes the queues that `queues` names, asked again twice a second, and hands what waits to `handle` in groups."""
+    """Consumes the queues that `queues` names (asked twice a second), and hands what waits to `handle` in groups."""
 
     def __init__(self, url: str, exchange: str, queues: Queues, handle: Handler) -> None:
         """`exchange` is the only one that this service may write."""
@@ -168,7 +168,7 @@ class _Serving:
         for tag in self.consuming.values():
             await self.session.cancel(tag)
         deadline = time.monotonic() + FINISH_WITHIN
-        while (self._in_hand or not self._acker.idle) and time.monotonic() < deadline:
+        while (self._in_hand or not self._acker.idle) and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.01)
 
     async def _look_for_queues(self) -> None:
@@ -220,7 +220,7 @@ class _Serving:
             return await outlast(lambda: self._handle(group))
         except (Impatient, *BROKEN):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the others
             if len(group) > 1:
                 return [(await self._handle_patiently([delivery]))[0] for delivery in group]
             return [Handled([_park(group[0], type(error).__name__, where(error))])]

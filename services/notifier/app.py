@@ -53,7 +53,7 @@ async def main() -> None:
     parts = Parts(
         broker,
         workers=[Worker(url, NAME, lanes, desk), Worker(url, NAME, dates, planner)],
-        probes=[functools.partial(mongo.answers, database), feed.ready],
+        probes=[functools.partial(mongo.answers, database), feed.ready, sending.runs],
         prepare=[store.prepare],
         begin=[sending.begin],
         end=[sending.end],

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime
 from functools import cache
 from typing import Final
@@ -42,6 +43,24 @@ def email_id(case: str, step: Step, address: str) -> str:
     return derived_uuid("email", case, step.kind, step.stage, step.due.isoformat(), address)
 
 
+class _Subject(UniqueUnstructuredHeader):
+    """A subject that keeps its spaces. Python 3.11 loses one where it folds a line between two encoded words."""
+
+    def fold(self, *, policy: Policy) -> str:
+        """Return the whole field, each line ended."""
+        encoded = Header(str(self), header_name="Subject").encode(linesep=policy.linesep)
+        return f"Subject: {encoded}{policy.linesep}"
+
+
+def _policy() -> Policy:
+    headers = HeaderRegistry()
+    headers.map_to_type("subject", _Subject)  # type: ignore[arg-type]  # the registry adds BaseHeader
+    return SMTP.clone(header_factory=headers)
+
+
+_POLICY: Final = _policy()
+
+
 class Writer:
     """Writes the mails."""
 
@@ -59,7 +78,7 @@ class Writer:
         mail["Subject"] = text[f"{_code(step)}.subject"].format_map(fields)
         paragraphs = (text[code].format_map(fields) for code in (f"{_code(step)}.body", "open", "footer"))
         mail.set_content("\n\n".join(paragraphs) + "\n", charset="utf-8", cte="quoted-printable")
-        mail["Content-Language"] = language  # after the content, which takes the headers of its kind with it
+        mail["Content-Language"] = language  # only now: setting the content clears such headers
         return mail
 
     def _language(self, step: Step, contact: Contact) -> str:
@@ -79,7 +98,7 @@ class Writer:
         }
 
     def _addressed(self, case: str, step: Step, address: str, now: datetime) -> EmailMessage:
-        mail = EmailMessage(SMTP)
+        mail = EmailMessage(_POLICY)
         mail["From"] = self._sender
         mail["To"] = _address(address)
         mail["Date"] = format_datetime(now)
@@ -95,10 +114,15 @@ def _code(step: Step) -> str:
 
 
 def _address(address: str) -> Address:
+    """Return the address if it reads the same in a header and to a server: nothing quoted, no comment in it."""
+    name, _, domain = address.rpartition("@")
     try:
-        return Address(addr_spec=address)
-    except Exception as error:  # the standard library's parser raises whatever it stumbles over
+        made = Address(username=name, domain=domain)
+    except ValueError as error:
         raise NotAnAddress from error
+    if not name or not domain or made.addr_spec != address:
+        raise NotAnAddress
+    return made
 
 
 @cache

@@ -105,6 +105,10 @@ class Sending:
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
 
+    async def runs(self) -> bool:
+        """Say whether the loop runs. It does while the SMTP server is away."""
+        return self._task is not None and not self._task.done()
+
     async def _run(self) -> None:
         shortest = pause = self._pace.poll_every.total_seconds()
         while not self._stopping.is_set():

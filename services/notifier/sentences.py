@@ -21,5 +21,7 @@ SENTENCES: Final[dict[str, str]] = {
         "Please answer it now, or tell the authority that sent it when you can."
     ),
     "open": "Open the case: {link}",
-    "footer": "This message was sent automatically by the Internal Market Information exchange. Please do not reply to it.",
+    "footer": (
+        "This message was sent automatically by the Internal Market Information exchange. Please do not reply to it."
+    ),
 }

@@ -111,16 +111,20 @@ def decide_on(
         return Refusal("not-a-coordinator", "authority")
     if applicant is None:
         return Refusal("unknown-authority", "applicant")
-    if applicant.details.country != actor.details.country:
-        return Refusal("other-state", "applicant")
-    if applicant.coordinator != actor.id:
-        return Refusal("not-its-coordinator", "authority")
-    if applicant.status != "pending":
-        return Refusal("not-pending", "applicant")
+    if wrong := _not_decidable(applicant, actor):
+        return wrong
     entry = {"at": at, "by": actor.id, "user": command.user.model_dump()}
     if isinstance(command, Reject):
         return {**entry, "what": "rejected", "reason": command.reason.model_dump()}
     return {**entry, "what": "approved"}
+
+
+def _not_decidable(applicant: Authority, actor: Authority) -> Refusal | None:
+    if applicant.details.country != actor.details.country:
+        return Refusal("other-state", "applicant")
+    if applicant.coordinator != actor.id:
+        return Refusal("not-its-coordinator", "authority")
+    return None if applicant.status == "pending" else Refusal("not-pending", "applicant")
 
 
 def _registered(authority_id: str, entry: Entry) -> Authority:

@@ -68,7 +68,7 @@ class Onboarding:
         self, command: Command, body: AppointCoordinator | ConnectSystem, state: str, wrong: Refusal | None
     ) -> Settled:
         def decide(history: History) -> Entry | Refusal:
-            return wrong or connect(body.account, state, command.system, body.user, bool(history), _now())
+            return wrong or connect(body.account, state, command.system, body.user, taken=bool(history), at=_now())
 
         return await _settle(self._store.systems, command, body.account.system, decide)
 

@@ -50,7 +50,7 @@ def system_from(system_id: str, history: Iterable[Entry]) -> System | None:
     )
 
 
-def connect(account: Account, state: str, by_system: str, user: User, taken: bool, at: datetime) -> Entry | Refusal:
+def connect(account: Account, state: str, by_system: str, user: User, *, taken: bool, at: datetime) -> Entry | Refusal:
     """Return the first entry of a system, or why there can be none of that name."""
     if taken:
         return Refusal("system-exists", "account.system")

@@ -1,4 +1,4 @@
-"""One reader's words: labels, refusals, questions, answers, states, dates and numbers in the languages that it reads."""
+"""One reader's words: labels, refusals, questions, answers, states, dates and numbers in its languages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -26,6 +26,10 @@ def render(message: Json, reading: Reading, areas: Areas) -> str:
     return kind
 
 
+def _nothing_else(_message: Json, _reading: Reading) -> None:
+    """A case is filled in wherever it stands."""
+
+
 def _outcome(message: Json, reading: Reading) -> None:
     if refused := message.get("refused"):
         refused["text"] = reading.sentence(f"refusal.{refused['code']}")
@@ -60,7 +64,7 @@ def _item(item: Json, code: str, reading: Reading, area: AreaTexts) -> None:
 
 _KINDS: Mapping[str, tuple[str, Callable[[Json, Reading], None]]] = {
     "outcome": (Outcome.TYPE, _outcome),
-    "case": (CaseUpdate.TYPE, lambda message, reading: None),
+    "case": (CaseUpdate.TYPE, _nothing_else),
     "authority": (AuthorityUpdate.TYPE, _authority),
     "system": (SystemUpdate.TYPE, _system),
 }

@@ -42,7 +42,7 @@ async def test_before_acceptance_the_recipient_sees_no_personal_data(world: Worl
 
 @pytest.mark.parametrize("stranger", ["de-other", "de-nimic", OPERATOR])
 async def test_nobody_but_the_parties_touches_a_case(world: World, stranger: str) -> None:
-    """A third system gets the same words for a case of others as for one that does not exist, whoever it claims to be."""
+    """A third system gets the same words for a case of others as for one that does not exist."""
     async with world.both() as (germany, _), world.system(stranger) as other:
         sent = (await germany.do(world.request())).case
         assert sent

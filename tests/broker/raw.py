@@ -20,6 +20,7 @@ class RawSystem:
 
     def __init__(self, name: str, channel: aiormq.abc.AbstractChannel) -> None:
         self.name = name
+        self.exchange = exchange_of(name)
         self.channel = channel
         self._received: list[tuple[Basic.Properties, Json]] = []
         self._arrived = asyncio.Event()

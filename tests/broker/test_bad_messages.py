@@ -133,7 +133,7 @@ async def test_a_reply_that_does_not_fit_is_refused_with_its_fault(world: World)
 
 
 async def test_each_side_has_its_own_steps(world: World) -> None:
-    """The sender cannot accept its own request, nor the recipient close it; nor may a system speak for the other side."""
+    """The sender cannot accept its own request, nor the recipient close it, nor one speak for the other."""
     async with world.both() as (germany, hungary):
         sent = (await germany.do(world.request())).case
         assert sent

@@ -82,7 +82,7 @@ async def dying(exchange: Exchange, service: str, point: str, folder: Path) -> A
 async def test_every_request_is_sent_once_whenever_a_service_dies(
     world: World, tmp_path: Path, service: str, point: str
 ) -> None:
-    """Requests sent while the service dies: each has one case, one outcome, and reaches its recipient; the cases go on."""
+    """Requests sent while the service dies: each has one case and one outcome, and reaches its recipient."""
     ids = [str(uuid.uuid4()) for _ in range(BATCH)]
     body = world.request().model_dump(mode="json", exclude_none=True)
     async with (

@@ -31,7 +31,7 @@ ATTACKS: dict[str, Attack] = {
     "purge another's inbox": lambda s: s.channel.queue_purge(inbox_of("hu-hivatal")),
     "purge its own inbox's queue away": lambda s: s.channel.queue_delete(inbox_of("de-kammer")),
     "write another's exchange": lambda s: s.send(b"{}", exchange=exchange_of("hu-hivatal"), message_type=Search.TYPE),
-    "write the operator's exchange": lambda s: s.send(b"{}", exchange=exchange_of("operator"), message_type=Search.TYPE),
+    "write the operator's exchange": lambda s: s.send(b"{}", exchange=exchange_of("operator"), routing_key="x"),
     "write as translation": lambda s: s.send(b"{}", exchange="translation", routing_key=inbox_of("hu-hivatal")),
     "write as casework": lambda s: s.send(b"{}", exchange="casework", routing_key="views"),
     "write to its own undelivered": lambda s: s.send(b"{}", exchange="undelivered.de-kammer"),
@@ -40,7 +40,7 @@ ATTACKS: dict[str, Attack] = {
     "declare a queue": lambda s: s.channel.queue_declare("mine"),
     "declare an exchange": lambda s: s.channel.exchange_declare(exchange="mine"),
     "bind its inbox to the inside": lambda s: s.channel.queue_bind(inbox_of("de-kammer"), "casework", "#"),
-    "bind another's inbox to its exchange": lambda s: s.channel.queue_bind(inbox_of("hu-hivatal"), exchange_of("de-kammer"), "#"),
+    "bind another's inbox to its own": lambda s: s.channel.queue_bind(inbox_of("hu-hivatal"), s.exchange, "#"),
     "bind exchanges": lambda s: s.channel.exchange_bind(destination=exchange_of("de-kammer"), source="casework"),
 }  # fmt: skip
 
