@@ -50,4 +50,5 @@ def seconds() -> int:
 
 def say(text: str) -> None:
     """Print at once, with the seconds since the beginning."""
-    print(f"{seconds():4} s  {text}", flush=True)
+    sys.stdout.write(f"{seconds():4} s  {text}\n")
+    sys.stdout.flush()

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +36,14 @@ def engine(folder: Path) -> Iterator[Environment]:
     if answers({}):
         yield {}
         return
-    try:
-        install(PACKAGES)
-    except CommandError as error:
-        raise NoEngineError(str(error)) from error
-    with one_at_a_time(), restored_network(), our_own(folder.resolve()) as environment:
+    with ExitStack() as stack:
+        try:
+            install(PACKAGES)
+            stack.enter_context(one_at_a_time())
+            stack.enter_context(restored_network())
+            environment = stack.enter_context(our_own(folder.resolve()))
+        except (CommandError, OSError) as error:
+            raise NoEngineError(str(error)) from error
         yield environment
 
 
@@ -91,11 +94,11 @@ def start(folder: Path, place: Path, log: Path) -> subprocess.Popen[bytes]:
 
 
 def wait(process: subprocess.Popen[bytes], environment: Environment, log: Path) -> None:
-    """Return when it answers. Raises `NoEngineError` when it ends instead, or after a minute."""
+    """Return when it answers. Raises `CommandError` when it ends instead, or after a minute."""
     end = time.monotonic() + 60
     while not answers(environment):
         if process.poll() is not None or time.monotonic() > end:
-            raise NoEngineError(f"dockerd does not start:\n{last(log.read_text(errors='replace'))}")
+            raise CommandError(f"dockerd does not start:\n{last(log.read_text(errors='replace'))}")
         time.sleep(0.5)
 
 

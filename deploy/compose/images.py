@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from deploy.compose.command import CommandError, run, say
-from deploy.compose.engine import Environment, install
+from deploy.compose.engine import Environment
+from deploy.compose.packages import install
 
 REAL: Final = {
     "PYTHON_IMAGE": "python:3.13-slim",
@@ -21,13 +22,13 @@ REAL: Final = {
     "MONGO_IMAGE": "mongo:8",
     "MAILPIT_IMAGE": "axllent/mailpit",
 }
-RECIPES: Final = {
+STANDINS: Final = {
     "PYTHON_IMAGE": "python",
     "RABBITMQ_IMAGE": "rabbitmq",
     "MONGO_IMAGE": "mongodb",
     "MAILPIT_IMAGE": "mailpit",
 }
-STANDINS: Final = Path("deploy/compose/standins")
+RECIPES: Final = Path("deploy/compose/standins")
 BASE: Final = "imi-standin-base"
 SUITE: Final = "trixie"
 DEBIAN: Final = "python3,python3-pip,python3-aiosmtpd,rabbitmq-server,libcurl4t64,ca-certificates"
@@ -40,7 +41,7 @@ def images(engine: Environment) -> Environment:
         for image in REAL.values():
             pull(image, engine)
     except CommandError:
-        say("no registry of images can be reached; building stand-ins from Debian's packages")
+        say("no registry of images can be reached: stand-ins from Debian's packages")
         return standins(engine)
     return REAL
 
@@ -55,30 +56,31 @@ def pull(image: str, engine: Environment) -> None:
 
 def standins(engine: Environment) -> Environment:
     """Build all four from one Debian."""
-    install({"mmdebstrap": "mmdebstrap"})
-    import_debian(engine)
+    if base_of(engine) != DEBIAN:
+        import_debian(engine)
+    named = {variable: f"imi-standin-{name}" for variable, name in STANDINS.items()}
     with context() as folder:
-        for name in RECIPES.values():
-            recipe = folder / f"{name}.Dockerfile"
-            run(
-                "docker",
-                "build",
-                "--tag",
-                f"imi-standin-{name}",
-                "--file",
-                recipe,
-                folder,
-                environment=engine,
-            )
-    return {variable: f"imi-standin-{name}" for variable, name in RECIPES.items()}
+        for name, tag in zip(STANDINS.values(), named.values(), strict=True):
+            run("docker", "build", "--tag", tag, "--file", folder / f"{name}.Dockerfile", folder, environment=engine)
+    return named
+
+
+def base_of(engine: Environment) -> str:
+    """Return which packages are in the Debian of an earlier run; none when there is no such."""
+    look = ("docker", "image", "inspect", "--format", "{{.Config.Labels.packages}}", BASE)
+    try:
+        return run(*look, environment=engine).strip()
+    except CommandError:
+        return ""
 
 
 def import_debian(engine: Environment) -> None:
     """Make the image that the others start from."""
+    install({"mmdebstrap": "mmdebstrap"})
     with tempfile.TemporaryDirectory(prefix="imi-debian-") as folder:
         archive = Path(folder) / "debian.tar"
         run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={DEBIAN}", SUITE, archive)
-        run("docker", "import", archive, BASE, environment=engine)
+        run("docker", "import", "--change", f"LABEL packages={DEBIAN}", archive, BASE, environment=engine)
 
 
 @contextmanager
@@ -86,7 +88,7 @@ def context() -> Iterator[Path]:
     """Have what the stand-ins are built from in one folder."""
     with tempfile.TemporaryDirectory(prefix="imi-standins-") as name:
         folder = Path(name)
-        shutil.copytree(STANDINS, folder, dirs_exist_ok=True)
+        shutil.copytree(RECIPES, folder, dirs_exist_ok=True)
         shutil.copy(run(".venv/bin/python", "-m", "deploy.local.mongodb").strip(), folder / "mongod")
         shutil.copy(CERTIFICATES, folder)
         (folder / "pip.conf").write_text(pip_configuration(run(sys.executable, "-m", "pip", "config", "list")))

@@ -2,8 +2,8 @@
 
 A document holds `rev`, `history` (an entry for every change, with the identity of its command) and `refused` (the
 commands of its parties that were refused). One atomic write, guarded by `rev`, adds entries and refusals together:
-two replicas that decide on the same command cannot both be right. A refusal that belongs to no document is written where the
-document would be that the command would have made: a *tombstone*, which expires.
+two replicas that decide on the same command cannot both be right. A refusal that belongs to no document is written
+where the document would be that the command would have made: a *tombstone*, which expires.
 """
 
 from collections.abc import Callable, Mapping, Sequence

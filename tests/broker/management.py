@@ -1,14 +1,42 @@
 """The broker as its administrator sees it."""
 
+from typing import Any
+
 import httpx
 
 from contracts.topology import VHOST
 from deploy.local.exchange import Exchange
+from deploy.local.waiting import until
 
 
 def depth(exchange: Exchange, queue: str) -> int:
     """Return how many messages a queue holds, delivered ones that are not acknowledged among them."""
+    with _client(exchange) as client:
+        found = client.get(f"/api/queues/{VHOST}/{queue}?disable_stats=true&enable_queue_totals=true")
+    return int(found.raise_for_status().json().get("messages", 0))
+
+
+def purge(exchange: Exchange, queue: str) -> None:
+    """Empty a queue."""
+    with _client(exchange) as client:
+        client.delete(f"/api/queues/{VHOST}/{queue}/contents").raise_for_status()
+
+
+def take(exchange: Exchange, queue: str) -> tuple[dict[str, Any], str]:
+    """Return headers and body of the next message of a queue, and take it out."""
+    taken: list[dict[str, Any]] = []
+    wanted = {"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}
+
+    def there_is_one() -> bool:
+        with _client(exchange) as client:
+            taken.extend(client.post(f"/api/queues/{VHOST}/{queue}/get", json=wanted).raise_for_status().json())
+        return bool(taken)
+
+    until(there_is_one, f"nothing comes to {queue}", within=20)
+    return taken[0]["properties"]["headers"], taken[0]["payload"]
+
+
+def _client(exchange: Exchange) -> httpx.Client:
     admin = exchange.addresses.rabbit_admin
-    url = f"{exchange.addresses.management_url}/api/queues/{VHOST}/{queue}?disable_stats=true&enable_queue_totals=true"
-    found = httpx.get(url, auth=(admin.name, admin.password), trust_env=False).raise_for_status().json()
-    return int(found.get("messages", 0))
+    url = exchange.addresses.management_url
+    return httpx.Client(base_url=url, auth=(admin.name, admin.password), trust_env=False, timeout=20)

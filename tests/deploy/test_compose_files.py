@@ -12,6 +12,8 @@ import yaml
 from contracts.topology import SERVICES
 from deploy.compose import credentials as made
 from deploy.compose.images import pip_configuration
+from services.chassis.worker import FINISH_WITHIN
+from services.notifier import sending
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -49,7 +51,7 @@ def test_any_service_can_be_scaled(name: str) -> None:
     """No name and no port of this machine is taken, and a service has time to finish what it has in hand."""
     container = CONTAINERS[name]
     assert not container.keys() & {"container_name", "hostname", "ports"}
-    assert int(container["stop_grace_period"].removesuffix("s")) > 20
+    assert int(container["stop_grace_period"].removesuffix("s")) > 2 * FINISH_WITHIN + sending.FINISH_WITHIN
 
 
 def test_ports_are_open_to_this_machine_alone() -> None:
@@ -88,7 +90,7 @@ def test_image_holds_one_service_and_what_it_locks(name: str) -> None:
     recipe = RECIPES[name]
     assert recipe.count("\nFROM ") == 1
     assert "\nARG PYTHON_IMAGE=python:3.13-slim\nFROM ${PYTHON_IMAGE}\n" in recipe
-    assert f"COPY services/{name}/requirements.lock ." in recipe
+    assert f"COPY services/{name}/requirements.lock services/{name}/\n" in recipe
     assert "--require-hashes" in recipe
     assert set(re.findall(r"services/(\w+) services/", recipe)) == {"chassis", name}
     assert "\nUSER 10001:10001\n" in recipe
