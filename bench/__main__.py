@@ -50,6 +50,7 @@ def _rounds(running: Exchange, options: argparse.Namespace) -> list[Round]:
             task = progress.add_task(f"{number + 1}/{len(variants)} {variant}", total=options.seconds, rate="")
             profile = report.RESULTS / f"{variant}-{number}" if options.profile else None
             rounds.append(play(running, variant, load, _teller(progress, task), profile))
+            progress.update(task, completed=options.seconds)
     return rounds
 
 
@@ -80,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=5000, help="cases measured in a round at most (%(default)s)")
     parser.add_argument("--seconds", type=float, default=15, help="measured in a round at most (%(default)s)")
     parser.add_argument("--warm-up", type=float, default=4, help="seconds of load before measuring (%(default)s)")
-    parser.add_argument("--in-flight", type=int, default=120, help="cases open at the same time (%(default)s)")
+    parser.add_argument("--in-flight", type=int, default=150, help="cases open at the same time (%(default)s)")
     parser.add_argument("--profile", action="store_true", help="keep the services' stacks, if py-spy is on the PATH")
     options = parser.parse_args()
     options.profile = options.profile and installed()

@@ -8,9 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from aiormq.abc import DeliveredMessage
-
 from bench.count import Tally
+from bench.frames import Delivered
 from bench.plan import Load, Player, Replies, about, replies, request
 from bench.simulated import Simulated
 from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
@@ -75,8 +74,8 @@ class Cases:
         self.tally.sent(message_id, time.monotonic())
         self._systems[system].send(kind, message_id, body)
 
-    def _read(self, system: str, message: DeliveredMessage) -> None:
-        properties, shown = message.header.properties, _SHOWN.search(message.body)
+    def _read(self, system: str, message: Delivered) -> None:
+        properties, shown = message.properties, _SHOWN.search(message.body)
         if properties.message_type not in _KINDS:
             return  # left over from the onboarding
         if not shown:

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from bench.rounds import VARIANTS, Round
@@ -60,7 +61,7 @@ def failures(result: Mapping[str, Any]) -> list[str]:
 
 def table(rounds: Sequence[Round]) -> Table:
     """Return every round as a row."""
-    shown = Table("round", "cases/s", "p50 ms", "p99 ms", "lost", "doubled", *_GROUPS)
+    shown = Table("round", "cases/s", "p50 ms", "p99 ms", "lost", "twice", *_GROUPS, box=SIMPLE)
     for one in rounds:
         used = [f"{sum(one.cpu_ms_per_case.get(name, 0) for name in names):.2f}" for names in _GROUPS.values()]
         numbers = f"{one.cases_per_s:.1f}", f"{one.p50_ms:.0f}", f"{one.p99_ms:.0f}", str(one.lost), str(one.doubled)

@@ -1,99 +1,81 @@
-"""A member state's system as cheaply as can be: bare channels, bodies as bytes, acknowledgements in groups."""
+"""A member state's system as cheaply as can be: bodies as bytes, acknowledgements in groups, no task for a message."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Final, Self
 from urllib.parse import urlsplit
 
-import aiormq
-from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
-from aiormq.channel import Channel
 from pamqp.commands import Basic
 
+from bench.channel import Channel
+from bench.frames import Delivered, Properties
+from bench.wire import Wire, connect
 from contracts.topology import exchange_of, inbox_of
 
-PREFETCH = 500
-ACKNOWLEDGE_EVERY = 0.02
+PREFETCH: Final = 500
+ACKNOWLEDGE_EVERY: Final = 0.02
 """Seconds."""
 
-Read = Callable[[str, DeliveredMessage], None]
+Read = Callable[[str, Delivered], None]
 Fail = Callable[[BaseException], None]
 
 
 class Simulated:
     """A connected system. Make it with `connect`."""
 
-    def __init__(self, name: str, connection: AbstractConnection, out: Channel, inbox: AbstractChannel) -> None:
+    def __init__(self, name: str, wire: Wire, out: Channel, fail: Fail) -> None:
         """Wrap what `connect` opened."""
         self.name = name
-        self._connection = connection
+        self._wire = wire
         self._out = out
-        self._inbox = inbox
-        self._fail: Fail = _raise
-        self._last = self._acknowledged = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._fail = fail
+        self._last = 0
+        self._acknowledging: asyncio.Task[None] | None = None
 
     @classmethod
     async def connect(cls, url: str, read: Read, fail: Fail) -> Self:
         """Log in; `read` is called with all that comes to the inbox, `fail` with what the broker did not take."""
-        connection = await aiormq.connect(url)
-        out = await connection.channel(publisher_confirms=True)
-        assert isinstance(out, Channel)
-        inbox = await connection.channel(publisher_confirms=False)
-        system = cls(urlsplit(url).username or "", connection, out, inbox)
-        system._fail = fail
-        await inbox.basic_qos(prefetch_count=PREFETCH)
-        await inbox.basic_consume(inbox_of(system.name), system._taker(read))
-        system._spawn(system._acknowledge())
+        wire = await connect(url)
+        system = cls(urlsplit(url).username or "", wire, await wire.channel(confirms=True), fail)
+        inbox = await wire.channel()
+        await inbox.call(Basic.Qos(prefetch_count=PREFETCH))
+        await inbox.consume(inbox_of(system.name), system._taker(read))
+        system._acknowledging = asyncio.create_task(system._acknowledge(inbox))
         return system
 
     def send(self, kind: str, message_id: str, body: bytes) -> None:
         """Publish a command persistently, without waiting for the broker's confirm."""
-        properties = Basic.Properties(
+        properties = Properties(
             content_type="application/json",
             delivery_mode=2,
             message_id=message_id,
             message_type=kind,
             user_id=self.name,
         )
-        exchange = exchange_of(self.name)
-        self._spawn(
-            self._out.basic_publish(
-                body, exchange=exchange, routing_key=kind, properties=properties, mandatory=True, wait=False
-            )
-        )
+        self._out.publish(exchange_of(self.name), kind, properties, body).add_done_callback(self._confirmed)
 
     async def close(self) -> None:
         """Acknowledge everything that was read, then close."""
         await asyncio.sleep(2 * ACKNOWLEDGE_EVERY)
-        for task in self._tasks:
-            task.cancel()
-        await self._connection.close()
+        if self._acknowledging:
+            self._acknowledging.cancel()
+        await self._wire.close()
 
-    def _taker(self, read: Read) -> Callable[[DeliveredMessage], Coroutine[Any, Any, None]]:
-        async def take(message: DeliveredMessage) -> None:
+    def _confirmed(self, publish: asyncio.Future[None]) -> None:
+        if not publish.cancelled() and (error := publish.exception()):
+            self._fail(error)
+
+    def _taker(self, read: Read) -> Callable[[Delivered], None]:
+        def take(message: Delivered) -> None:
             read(self.name, message)
-            self._last = message.delivery_tag or 0
+            self._last = message.delivery_tag
 
         return take
 
-    async def _acknowledge(self) -> None:
+    async def _acknowledge(self, inbox: Channel) -> None:
+        acknowledged = 0
         while True:
             await asyncio.sleep(ACKNOWLEDGE_EVERY)
-            if self._last > self._acknowledged:
-                self._acknowledged = self._last
-                await self._inbox.basic_ack(self._last, multiple=True, wait=False)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            self._fail(error)
-
-
-def _raise(error: BaseException) -> None:
-    raise error
+            if self._last > acknowledged:
+                acknowledged = self._last
+                inbox.acknowledge(acknowledged, multiple=True)

@@ -4,14 +4,14 @@ import asyncio
 import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
-from aio_pika.exceptions import DeliveryError
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, DeliveryError
 
 from contracts.inbox import INBOX, AuthorityUpdate, CaseUpdate, Outcome, SystemUpdate
 from contracts.topology import exchange_of, inbox_of
@@ -21,7 +21,8 @@ InboxMessage = Outcome | CaseUpdate | AuthorityUpdate | SystemUpdate
 
 _TYPES: Final[Mapping[str, type[Message]]] = {kind.TYPE: kind for kind in INBOX}
 _REMEMBERED: Final = 10_000
-_PREFETCH: Final = 100
+_PREFETCH: Final = 5_000
+"""Messages held here that `inbox` has not yielded yet. Beyond that outcomes wait behind them: read the inbox."""
 
 
 class LaneFull(Exception):
@@ -48,7 +49,9 @@ class System:
         self._connection: AbstractRobustConnection | None = None
         self._awaited: dict[str, asyncio.Future[Outcome]] = {}
         self._arrived: asyncio.Queue[tuple[InboxMessage, AbstractIncomingMessage]] = asyncio.Queue()
+        self._last: AbstractIncomingMessage | None = None
         self._seen: OrderedDict[str, None] = OrderedDict()
+        """What was read. What has merely arrived is not: after a reconnection it comes again."""
         self._versions: dict[tuple[str, str], tuple[int, int]] = {}
 
     async def __aenter__(self) -> Self:
@@ -114,28 +117,35 @@ class System:
         A message is acknowledged when the next one is asked for: whoever crashes in between gets it again.
         """
         while True:
-            message, raw = await self._arrived.get()
-            if self._is_news(message):
+            await self._acknowledge_last()
+            message, self._last = await self._arrived.get()
+            if str(self._last.message_id) not in self._seen and self._is_news(message):
                 yield message
-            await raw.ack()
+
+    async def _acknowledge_last(self) -> None:
+        if self._last is None:
+            return
+        last, self._last = self._last, None
+        self._remember(str(last.message_id))
+        # When its connection is gone it comes again, and is then known.
+        with suppress(AMQPError, ChannelInvalidStateError):
+            await last.ack()
 
     @asynccontextmanager
     async def expecting(self, within: float = 60) -> AsyncIterator[AsyncIterator[InboxMessage]]:
         """Give the inbox to read for at most `within` seconds. Raises `TimeoutError` after that."""
         async with asyncio.timeout(within):
             yield self.inbox()
+        await self._acknowledge_last()
 
     async def _take(self, raw: AbstractIncomingMessage) -> None:
         message = _parse(raw)
-        repeated = self._is_repeated(str(raw.message_id))
-        if (
-            (isinstance(message, Outcome) and self._resolves(message, raw.correlation_id or ""))
-            or message is None
-            or repeated
-        ):
-            await raw.ack()
-        else:
+        if isinstance(message, Outcome) and self._resolves(message, raw.correlation_id or ""):
+            self._remember(str(raw.message_id))
+        elif message is not None and str(raw.message_id) not in self._seen:
             self._arrived.put_nowait((message, raw))
+            return
+        await raw.ack()
 
     def _resolves(self, outcome: Outcome, command: str) -> bool:
         """Give the outcome to who awaits it; a repeated one too, for a command that was sent again."""
@@ -145,12 +155,10 @@ class System:
         awaited.set_result(outcome)
         return True
 
-    def _is_repeated(self, message_id: str) -> bool:
-        repeated = message_id in self._seen
+    def _remember(self, message_id: str) -> None:
         self._seen[message_id] = None
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        return repeated
 
     def _is_news(self, message: InboxMessage) -> bool:
         """An outcome always is; a case only when it is newer than what was read of it for the same authority."""
@@ -164,7 +172,7 @@ class System:
 
 
 def _parse(raw: AbstractIncomingMessage) -> InboxMessage | None:
-    """Types that this SDK does not know yet are left out: the exchange may be newer."""
+    """Types and fields that this SDK does not know yet are left out: the exchange may be newer."""
     kind = _TYPES.get(raw.type or "")
-    message = kind.model_validate_json(raw.body) if kind else None
+    message = kind.model_validate_json(raw.body, extra="ignore") if kind else None
     return message if isinstance(message, InboxMessage) else None

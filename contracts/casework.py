@@ -11,7 +11,7 @@ CaseState = Literal["awaiting-acceptance", "accepted", "replied", "closed"]
 Happening = Literal["sent", "accepted", "replied", "closed"]
 Verdict = Literal["good", "fair", "poor"]
 Values = Annotated[dict[Code, Value], Field(max_length=200)]
-SeenVersion = Annotated[int, Field(ge=1)] | None
+SeenVersion = Annotated[int, Field(ge=1, le=1_000_000_000)] | None
 """The case's version that the user saw; when it is no longer the current one, the command is refused."""
 
 

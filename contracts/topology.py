@@ -12,8 +12,13 @@ Definitions = dict[str, list[dict[str, Any]]]
 VHOST: Final = "imi"
 OPERATOR: Final = "operator"
 SERVICES: Final = ("registry", "casework", "translation", "notifier")
+RESERVED: Final = frozenset({OPERATOR, "administrator", "admin", "guest"})
+"""Names that no coordinator may give to a system: who has them is more than a system."""
 LANE_LENGTH: Final = 2_000
 """Commands that may wait in a lane; a publisher beyond that gets a negative confirm."""
+LANE_BYTES: Final = 256 * 1024 * 1024
+MAX_MESSAGE_SIZE: Final = 4 * 1024 * 1024
+"""Bytes that the broker takes in one message. A command may have 256 KiB; a case as both sides read it has more."""
 INBOX_LENGTH: Final = 100_000
 PARKED_LENGTH: Final = 100_000
 DELIVERY_LIMIT: Final = 500
@@ -25,17 +30,18 @@ _BINDINGS: Final = (
     *(("registry", "event.#", f"{listener}.events") for listener in ("casework", "translation", "notifier")),
     ("registry", "provision", "provisioner.tasks"),
     ("provisioner", "provisioned", "registry.provisioned"),
+    *(("expired", f"{service}.#", f"{service}.expired") for service in SERVICES),
     ("translation", "event.area", "casework.events"),
     ("casework", "dates", "notifier.dates"),
     *((service, "parked", f"{service}.parked") for service in (*SERVICES, "provisioner")),
 )
 
 _READS: Final[Mapping[str, str]] = {
-    "registry": r"^registry\.(commands|undelivered)\..*|^registry\.provisioned$",
+    "registry": r"^registry\.((commands|undelivered)\..*|expired|provisioned)$",
     "provisioner": r"^provisioner\.tasks$",
-    "casework": r"^casework\.(commands\..*|events)$",
-    "translation": r"^translation\.(commands\..*|events|views)$",
-    "notifier": r"^notifier\.(commands\..*|events|dates)$",
+    "casework": r"^casework\.(commands\..*|expired|events)$",
+    "translation": r"^translation\.(commands\..*|expired|events|views)$",
+    "notifier": r"^notifier\.(commands\..*|expired|events|dates)$",
 }
 
 
@@ -45,7 +51,7 @@ def exchange_of(system: str) -> str:
 
 
 def undelivered_exchange_of(system: str) -> str:
-    """Return the exchange that takes what no queue took or what expired. No client can publish to it."""
+    """Return the exchange that takes what no queue took. No client can publish to it."""
     return f"undelivered.{system}"
 
 
@@ -55,9 +61,19 @@ def inbox_of(system: str) -> str:
 
 
 def lanes_of(service: str, systems: Iterable[str]) -> list[str]:
-    """Return the queues that `service` consumes for `systems`."""
+    """Return the queues of `systems` that `service` consumes. The registry answers what went nowhere, too."""
     kinds = ("commands", "undelivered") if service == "registry" else ("commands",)
     return [f"{service}.{kind}.{system}" for system in systems for kind in kinds]
+
+
+def expired_lane_of(service: str) -> str:
+    """Return the queue of the commands to `service` that expired in their lanes, of all systems."""
+    return f"{service}.expired"
+
+
+def is_expired(lane: str) -> bool:
+    """Say whether the lane takes what had expired elsewhere."""
+    return lane.endswith(".expired")
 
 
 def system_of(lane: str) -> str:
@@ -79,7 +95,7 @@ def exchange_topology(password_hashes: Mapping[str, str], vhost: str = VHOST) ->
         "permissions": [
             _permission(f"service.{name}", vhost, write=rf"^{name}$", read=read) for name, read in _READS.items()
         ],
-        "exchanges": [_exchange(name, vhost) for name in _READS],
+        "exchanges": [*(_exchange(name, vhost) for name in _READS), _exchange("expired", vhost, internal=True)],
         "queues": [_queue(name, vhost) for name in queues],
         "bindings": [_binding(source, queue, key, vhost) for source, key, queue in _BINDINGS],
         "policies": _policies(vhost),
@@ -100,12 +116,7 @@ def system_topology(system: str, password_hash: str, vhost: str = VHOST) -> Defi
             _exchange(undelivered, vhost, kind="fanout", internal=True),
         ],
         "queues": [
-            *(
-                _queue(lane, vhost, **{"x-dead-letter-exchange": undelivered})
-                for lane in lanes
-                if not is_undelivered(lane)
-            ),
-            *(_queue(lane, vhost) for lane in lanes if is_undelivered(lane)),
+            *(_queue(lane, vhost) for lane in lanes),
             _queue(inbox_of(system), vhost),
         ],
         "bindings": [
@@ -119,15 +130,17 @@ def system_topology(system: str, password_hash: str, vhost: str = VHOST) -> Defi
 def _policies(vhost: str) -> list[dict[str, Any]]:
     # A reader that crashes over a message must not lose it: RabbitMQ 4 would drop it after 20 deliveries.
     kept = {"delivery-limit": 1_000_000}
-    lane = {"max-length": LANE_LENGTH, "overflow": "reject-publish", "delivery-limit": DELIVERY_LIMIT}
-    # At-least-once: an expired command reaches the responder even if the broker dies in between.
-    commands = lane | {"dead-letter-strategy": "at-least-once"}
+    full = {"max-length": LANE_LENGTH, "max-length-bytes": LANE_BYTES, "overflow": "reject-publish"}
+    lane = {**full, "delivery-limit": DELIVERY_LIMIT}
+    # At-least-once: an expired command reaches its service even if the broker dies in between.
+    commands = lane | {"dead-letter-exchange": "expired", "dead-letter-strategy": "at-least-once"}
+    undelivered = commands | {"dead-letter-routing-key": "registry.undelivered"}
     return [
         _policy("commands", r"^[a-z]+\.commands\.", commands, vhost),
-        _policy("undelivered", r"^registry\.undelivered\.", lane, vhost),
+        _policy("undelivered", r"^registry\.undelivered\.", undelivered, vhost),
         _policy("inboxes", r"^inbox\.", {"max-length": INBOX_LENGTH, "overflow": "drop-head", **kept}, vhost),
         _policy("parked", r"\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head", **kept}, vhost),
-        _policy("inside", r"\.(views|events|dates|tasks|provisioned)$", {"delivery-limit": DELIVERY_LIMIT}, vhost),
+        _policy("inside", r"\.(views|events|dates|tasks|provisioned|expired)$", kept, vhost),
     ]
 
 

@@ -36,8 +36,8 @@ class ItemRule(Part):
 class Period(Part):
     """A length of time: exactly one of the two is given."""
 
-    days: Annotated[int, Field(ge=1)] | None = None
-    working_days: Annotated[int, Field(ge=1)] | None = None
+    days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    working_days: Annotated[int, Field(ge=1, le=3650)] | None = None
 
 
 class Deadlines(Part):
@@ -70,7 +70,7 @@ class PutTexts(Message):
 
     TYPE: ClassVar[str] = "translation.put_texts.v1"
     area: Code
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
     language: Language
     texts: Annotated[dict[MessageCode, Annotated[str, StringConstraints(min_length=1)]], Field(max_length=5000)]
 
@@ -80,7 +80,7 @@ class PublishArea(Message):
 
     TYPE: ClassVar[str] = "translation.publish_area.v1"
     area: Code
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=1_000_000)]
     rules: AreaRules
 
 

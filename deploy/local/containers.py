@@ -6,10 +6,10 @@ from pathlib import Path
 
 from testcontainers.core.container import DockerContainer
 
+from contracts.topology import MAX_MESSAGE_SIZE
 from deploy.local.addresses import Addresses
 from deploy.local.ports import Ports
 from deploy.local.programs import addresses_on
-from deploy.local.rabbitmq import MAX_MESSAGE_SIZE
 from deploy.local.replica_set import is_primary, make_replica_set
 from deploy.local.waiting import rabbitmq_serves, until
 

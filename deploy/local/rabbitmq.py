@@ -9,6 +9,7 @@ import secrets
 import signal
 from pathlib import Path
 
+from contracts.topology import MAX_MESSAGE_SIZE
 from deploy.local.addresses import Addresses
 from deploy.local.ports import Ports
 from deploy.local.program import Program
@@ -17,7 +18,6 @@ from deploy.local.waiting import rabbitmq_serves, until
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
 PLUGINS = "[rabbitmq_management,rabbitmq_prometheus].\n"
-MAX_MESSAGE_SIZE = 1_048_576
 
 # Seconds. Queues and stores are closed at once, then 3.10's management plugin waits five seconds for a
 # process that waits for it; two are enough for what is written with a delay of half a second.

@@ -6,7 +6,7 @@ import uvloop
 
 from contracts.casework import COMMANDS
 from contracts.registry import AuthorityState, SystemState
-from contracts.topology import OPERATOR, lanes_of
+from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from contracts.translation import AreaPublished
 from services.casework.handlers import CaseDesk
 from services.casework.settings import Settings
@@ -33,7 +33,7 @@ async def main() -> None:
     feed.on(AreaPublished, store.area_published)
 
     async def lanes() -> list[str]:
-        return lanes_of(NAME, [OPERATOR, *await store.systems()])
+        return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
 
     desk = Desk(COMMANDS, settings.max_body, CaseDesk(store, settings))
     parts = Parts(

@@ -1,8 +1,10 @@
 """By when. Pure: the clock is handed in."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from contracts.casework import Deadline
+from contracts.languages import ZONES
 from contracts.translation import AreaRules
 from services.casework.case import Case
 
@@ -13,9 +15,9 @@ def acceptance_due(rules: AreaRules, sent_at: datetime, day: timedelta) -> datet
     return sent_at + day * (period.days or period.working_days or 0)
 
 
-def end_of_day(day: date) -> datetime:
-    """Return the last second of a calendar day, UTC."""
-    return datetime.combine(day, time(23, 59, 59), UTC)
+def end_of_day(day: date, state: str) -> datetime:
+    """Return the last second of a calendar day in the answering state's time zone (Regulation 1182/71, Art. 3)."""
+    return datetime.combine(day, time(23, 59, 59), ZoneInfo(ZONES[state])).astimezone(UTC)
 
 
 def deadlines_of(case: Case) -> tuple[Deadline, ...]:

@@ -20,6 +20,7 @@ from services.chassis.intake import Command
 from services.chassis.worker import Later
 
 RESTS_ON_COPIES: Final = {
+    "no-access",
     "unknown-authority",
     "not-your-authority",
     "authority-not-active",
@@ -76,7 +77,7 @@ class CaseDesk:
         update = View(
             to=known[other].system,
             reader=other,
-            message_id=derived_uuid("case", case.id, str(case.version), other),
+            message_id=derived_uuid("case", str(self._settings.epoch), case.id, str(case.version), other),
             message=CaseUpdate(reader=other, case=self._view(case, other, settled)),
         )
         return Answer(done(command, reader=reader, case=self._view(case, reader, settled)), (update,), (_dates(case),))
@@ -114,6 +115,8 @@ def _decider(
             return _refuse(Refusal(wrong, "authority"), command)
         body = command.body
         if isinstance(body, SendRequest) and actor:
+            if history:  # another command's case has this number: as likely as guessing a password
+                return Refuse(Refusal("message-id-reused", "message_id"))
             entry = send(body, actor, known.get(body.recipient), areas.get(body.area), now)
             return _refuse(entry, command) if isinstance(entry, Refusal) else Change(entry)
         assert isinstance(body, AcceptRequest | Reply | CloseCase)

@@ -125,7 +125,7 @@ def _accept(case: Case, command: AcceptRequest, _: AreaRules, now: Now) -> Entry
     agreed = command.propose_date or max(case.wished_date, now.today)
     if agreed < now.today:
         return Refusal("date-in-the-past", "propose_date")
-    return {"agreed_date": agreed.isoformat(), "answer_due": end_of_day(agreed)}
+    return {"agreed_date": agreed.isoformat(), "answer_due": end_of_day(agreed, case.recipient.country)}
 
 
 def _reply(case: Case, command: Reply, rules: AreaRules, _: Now) -> Entry | Refusal:

@@ -19,6 +19,8 @@ class Acker:
         self._session = session
         self._outstanding: deque[int] = deque()
         self._done: set[int] = set()
+        self._ahead: set[int] = set()
+        """Acknowledged already, behind one that is still open."""
         self._wake = asyncio.Event()
 
     @property
@@ -46,16 +48,17 @@ class Acker:
         last = self._pop_finished_head()
         if last is not None:
             await self._session.acknowledge(last, multiple=True)
-        rest = sorted(self._done)
-        for tag in rest:  # behind one that is still open: each by itself
+        for tag in sorted(self._done):  # behind one that is still open: each by itself
             await self._session.acknowledge(tag, multiple=False)
-        if rest:
-            self._outstanding = deque(tag for tag in self._outstanding if tag not in set(rest))
-            self._done.difference_update(rest)
+            self._done.discard(tag)
+            self._ahead.add(tag)
 
     def _pop_finished_head(self) -> int | None:
         last = None
-        while self._outstanding and self._outstanding[0] in self._done:
-            last = self._outstanding.popleft()
-            self._done.discard(last)
+        while self._outstanding and (self._outstanding[0] in self._done or self._outstanding[0] in self._ahead):
+            tag = self._outstanding.popleft()
+            if tag in self._done:
+                last = tag
+            self._done.discard(tag)
+            self._ahead.discard(tag)
         return last

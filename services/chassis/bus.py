@@ -12,22 +12,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiormq
-from aiormq.abc import AbstractChannel, AbstractConnection, DeliveredMessage
+from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel
-from aiormq.exceptions import AMQPError, PublishError
+from aiormq.exceptions import PublishError
 from pamqp.commands import Basic
 
+from contracts.topology import MAX_MESSAGE_SIZE
 from services.chassis import metrics
+from services.chassis.faults import BROKER_AWAY
 
 PUBLISH_TIMEOUT = 30.0
 """Seconds for a confirm. A publish that takes longer ends the session; its cause is delivered again."""
+PROBE_TIMEOUT = 3.0
 
-BROKEN = (AMQPError, ConnectionError, OSError, TimeoutError, asyncio.InvalidStateError)
-"""What a publish raises when the connection or the broker is at fault."""
+BROKEN = BROKER_AWAY
+"""What a session's methods raise when it is over."""
 
 
 class Unroutable(Exception):
-    """No queue takes this message: its addressee does not exist (any more)."""
+    """This message can go nowhere: its addressee does not exist (any more), or it is larger than the broker takes."""
 
 
 Take = Callable[[DeliveredMessage], Coroutine[Any, Any, None]]
@@ -46,13 +49,12 @@ class Outgoing:
 
 
 class Session:
-    """An open connection with one channel to publish and one to consume, which must not wait for each other."""
+    """An open connection to consume, and one to publish: a broker that is short of memory stops reading the latter."""
 
-    def __init__(self, connection: AbstractConnection, outbound: Channel, inbound: AbstractChannel, exchange: str):
+    def __init__(self, inbound: Channel, outbound: Channel, exchange: str):
         """Wrap what `open_session` opened."""
-        self._connection = connection
-        self._outbound = outbound
         self._inbound = inbound
+        self._outbound = outbound
         self._exchange = exchange
 
     async def publish(self, message: Outgoing) -> None:
@@ -60,6 +62,8 @@ class Session:
 
         Raises `Unroutable` when no queue takes it, one of `BROKEN` when the broker cannot be relied on.
         """
+        if len(message.body) > MAX_MESSAGE_SIZE:
+            raise Unroutable("too large")
         properties = Basic.Properties(
             content_type="application/json",
             delivery_mode=2,
@@ -102,28 +106,35 @@ class Session:
         await self._inbound.basic_ack(delivery_tag, multiple=multiple, wait=False)
 
     async def closed(self) -> None:
-        """Return when the connection or one of its channels is gone."""
-        futures = [part.closing for part in (self._connection, self._outbound, self._inbound)]
+        """Return when a connection or a channel is gone."""
+        channels = (self._inbound, self._outbound)
+        futures = [part.closing for channel in channels for part in (channel, channel.connection)]
         await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
 
     async def consumers(self, queue: str) -> int:
-        """Return how many consume `queue`. Raises an `AMQPError` when it does not exist."""
-        channel = await self._connection.channel()
-        try:
-            return int((await channel.queue_declare(queue, passive=True)).consumer_count or 0)
-        finally:
-            await channel.close()
+        """Return how many consume `queue`. Raises one of `BROKEN` when it does not exist."""
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            channel = await self._inbound.connection.channel()
+            try:
+                return int((await channel.queue_declare(queue, passive=True)).consumer_count or 0)
+            finally:
+                await channel.close()
 
 
 @asynccontextmanager
 async def open_session(url: str, exchange: str) -> AsyncIterator[Session]:
     """Connect to the broker for as long as the block runs. Raises one of `BROKEN` when that fails."""
+    async with _channel(url, confirms=False) as inbound, _channel(url, confirms=True) as outbound:
+        yield Session(inbound, outbound, exchange)
+
+
+@asynccontextmanager
+async def _channel(url: str, *, confirms: bool) -> AsyncIterator[Channel]:
     async with asyncio.timeout(PUBLISH_TIMEOUT):
         connection = await aiormq.connect(url)
     try:
-        outbound = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        assert isinstance(outbound, Channel)
-        inbound = await connection.channel(publisher_confirms=False)
-        yield Session(connection, outbound, inbound, exchange)
+        channel = await connection.channel(publisher_confirms=confirms, on_return_raises=True)
+        assert isinstance(channel, Channel)  # its `basic_publish` can do more than the abstract one's
+        yield channel
     finally:
         await connection.close()

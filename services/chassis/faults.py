@@ -2,14 +2,15 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import structlog
+from aiormq.exceptions import AMQPError, ChannelInvalidStateError
 from pymongo.errors import (
-    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
     ExecutionTimeout,
-    NetworkTimeout,
     OperationFailure,
     WaitQueueTimeoutError,
 )
@@ -19,11 +20,47 @@ from services.chassis import metrics
 T = TypeVar("T")
 log = structlog.get_logger()
 
-DATABASE_AWAY: Final = (AutoReconnect, NetworkTimeout, ExecutionTimeout, WaitQueueTimeoutError)
+BROKER_AWAY: Final = (AMQPError, ChannelInvalidStateError, ConnectionError, OSError, TimeoutError)
+"""What talking to the broker raises when the connection or the broker is at fault."""
+
+DATABASE_AWAY: Final = (ConnectionFailure, ExecutionTimeout, WaitQueueTimeoutError)
+# What an operations team mends while we wait: no right or no login (13, 18), a full disk (14031), locks and conflicts
+# (24, 46, 112), an interruption, a majority that does not answer, a change of primary.
+_PASSING_CODES: Final = frozenset(
+    {
+        6,
+        7,
+        13,
+        18,
+        24,
+        46,
+        50,
+        64,
+        79,
+        89,
+        91,
+        100,
+        112,
+        189,
+        262,
+        9001,
+        10107,
+        11600,
+        11601,
+        11602,
+        13435,
+        13436,
+        14031,
+    }
+)
 PATIENCE: Final = 600.0
 """Seconds for which a delivery is held while a fault lasts. RabbitMQ drops a consumer that holds one for 30 minutes."""
 
 _SHORTEST, _LONGEST = 0.05, 5.0
+
+
+class TryAgain(Exception):
+    """Others were in the way: the same operation may succeed in a moment."""
 
 
 class Impatient(Exception):
@@ -51,7 +88,14 @@ async def outlast(attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 def passes(error: Exception) -> bool:
-    """Say whether the same operation may succeed later without anybody changing anything."""
-    if isinstance(error, OperationFailure) and error.has_error_label("RetryableWriteError"):
-        return True
-    return isinstance(error, (*DATABASE_AWAY, ConnectionError))
+    """Say whether the same operation may succeed later without anybody changing the message or the code."""
+    if isinstance(error, BulkWriteError):
+        return _bulk_passes(error.details)
+    if isinstance(error, OperationFailure):
+        return error.has_error_label("RetryableWriteError") or error.code in _PASSING_CODES
+    return isinstance(error, (*DATABASE_AWAY, ConnectionError, TryAgain))
+
+
+def _bulk_passes(details: Mapping[str, Any]) -> bool:
+    codes = {one["code"] for one in details["writeErrors"]}
+    return codes <= _PASSING_CODES if codes else bool(details["writeConcernErrors"])

@@ -5,19 +5,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
-from aio_pika.exceptions import AMQPError
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
 
 from contracts.types import Message
 from services.chassis import metrics
-from services.chassis.bus import PUBLISH_TIMEOUT, Outgoing
-from services.chassis.faults import outlast
+from services.chassis.bus import PROBE_TIMEOUT, PUBLISH_TIMEOUT, Outgoing
+from services.chassis.faults import BROKER_AWAY, Impatient, outlast
 from services.chassis.logs import where
 from services.chassis.parking import ROUTING_KEY
 
 M = TypeVar("M", bound=Message)
 log = structlog.get_logger()
+
+GIVE_BACK_AFTER = 1.0
 
 
 def open_broker(url: str) -> RabbitBroker:
@@ -43,18 +44,29 @@ class Feed:
         self._handlers[message.TYPE] = (message, handler)
 
     async def _take(self, message: RabbitMessage) -> None:
-        kind = message.raw_message.type or ""
         metrics.DELIVERIES.labels(self.queue).inc()
         try:
-            model, handler = self._handlers[kind]
+            await self._handle(message)
+        except Exception as error:  # noqa: BLE001 - whatever it is: given back, or it would never come again
+            log.warning("given back", queue=self.queue, fault=type(error).__name__)
+            await asyncio.sleep(GIVE_BACK_AFTER)
+            await message.nack(requeue=True)
+        else:
+            await message.ack()
+
+    async def _handle(self, message: RabbitMessage) -> None:
+        """Return when the message has been handled, or parked. Raises when the broker or the database stays away."""
+        try:
+            model, handler = self._handlers[message.raw_message.type or ""]
             body = model.model_validate_json(message.body)
             await outlast(lambda: handler(body))
+        except (Impatient, *BROKER_AWAY):
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must not stop the feed
             log.error(  # noqa: TRY400 - never the words of an error: a database's quotes the document
                 "parked", queue=self.queue, message_id=message.message_id, where=where(error)
             )
             await self._park(message, type(error).__name__)
-        await message.ack()
 
     async def _park(self, message: RabbitMessage, reason: str) -> None:
         metrics.PARKED.labels(reason).inc()
@@ -65,10 +77,11 @@ class Feed:
     async def ready(self) -> bool:
         """Say whether the queue is there and consumed, by the broker's own word: a ping says yes when it is gone."""
         try:
-            connection = await self._broker.connect()
-            async with connection.channel() as channel:
-                queue = await channel.declare_queue(self.queue, passive=True)
-        except (AMQPError, OSError):
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                connection = await self._broker.connect()
+                async with connection.channel() as channel:
+                    queue = await channel.declare_queue(self.queue, passive=True)
+        except BROKER_AWAY:
             return False
         return bool(queue.declaration_result.consumer_count)
 

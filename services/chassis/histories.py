@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
 
 from contracts.refusal import Refusal
+from services.chassis.faults import TryAgain
 from services.chassis.intake import Command
 from services.chassis.mongo import Collection, Document
 from services.chassis.worker import Later
@@ -57,7 +59,7 @@ class Settled:
     refusal: Refusal | None = None
 
 
-class Contention(Exception):
+class Contention(TryAgain):
     """Others changed the same documents at every attempt."""
 
 
@@ -66,7 +68,8 @@ class Histories:
 
     def __init__(self, collection: Collection, projection: Projection) -> None:
         """`projection` gives the fields, besides the history, by which documents are looked up."""
-        self._collection = collection
+        # What is found must not be taken back by a change of primary: an outcome may rest on it.
+        self._collection = collection.with_options(read_concern=ReadConcern("majority"))
         self._projection = projection
 
     async def prepare(self) -> None:
@@ -126,7 +129,7 @@ class Histories:
 
     def _rejected(self, error: BulkWriteError, drafts: Sequence["_Draft"]) -> set[str]:
         errors = error.details["writeErrors"]
-        if any(one["code"] != _DUPLICATE_KEY for one in errors):
+        if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE_KEY for one in errors):
             raise error
         return {drafts[one["index"]].id for one in errors}
 
@@ -166,6 +169,9 @@ def _tombstone(whole: Document, fields: Document) -> Document:
     return {key: value for key, value in whole.items() if key != "history"} | fields
 
 
+_EXPIRED: Final = Refuse(Refusal("expired", "expiration"))
+
+
 class _Group:
     """The commands of one group, folded into their documents."""
 
@@ -183,7 +189,7 @@ class _Group:
         if command.key in self._reused:
             return Settled((), Refusal("message-id-reused", "message_id")), ""
         draft = self._draft(place)
-        decision = self._decide(tuple(draft.history), command)
+        decision = _EXPIRED if command.expired else self._decide(tuple(draft.history), command)
         if isinstance(decision, Later):
             return decision, ""
         if isinstance(decision, Change):

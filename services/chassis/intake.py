@@ -1,6 +1,7 @@
 """What a connected system sends is hostile until checked: who speaks, size, properties, type, form."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +10,11 @@ from aiormq.abc import DeliveredMessage
 from pydantic import ValidationError
 
 from contracts.identity import derived_uuid
-from contracts.topology import is_undelivered, system_of, undelivered_exchange_of
+from contracts.topology import is_expired, is_undelivered, system_of
 from contracts.types import Message
 
-_LONGEST_ID = 128
+_MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
+"""Printable ASCII: it is repeated in the outcome's properties, and read by people in logs."""
 
 Fault = tuple[str, str | None]
 """The code of a refusal, and the field that is wrong."""
@@ -28,6 +30,8 @@ class Command:
     digest: str
     age: float = 0.0
     """Seconds since this replica took it."""
+    expired: bool = False
+    """It ran out in its lane: it may have been carried out, but must not be begun."""
     traceparent: str | None = None
 
     @property
@@ -57,8 +61,16 @@ class Intake:
         self._max_body = max_body
 
     def check(self, queue: str, message: DeliveredMessage, age: float = 0.0) -> Command | Faulty:
-        """Return the command in `message`, or what is wrong with it. The lane that it came by names the sender."""
-        system, properties = system_of(queue), message.header.properties
+        """Return the command in `message`, or what is wrong with it. The lane that it came by names the sender.
+
+        A command that expired comes by a lane for all; there the broker's check of the user id names the sender.
+        Raises `ValueError` when it gave none: to nobody can an outcome be addressed.
+        """
+        properties = message.header.properties
+        expired = is_expired(queue)
+        system = (properties.user_id or "") if expired else system_of(queue)
+        if not system:
+            raise ValueError("an expired message without a user id")
         fault = self._envelope_fault(system, message)
         kind = self._types.get(properties.message_type or "")
         if fault or not kind:
@@ -67,15 +79,22 @@ class Intake:
             body = kind.model_validate_json(message.body)
         except ValidationError as error:
             return _faulty(system, message, *_shape_fault(error))
-        return Command(system, str(properties.message_id), body, _digest(message), age, _traceparent(message))
+        return Command(
+            system,
+            str(properties.message_id),
+            body,
+            _digest(message),
+            age,
+            expired=expired,
+            traceparent=_traceparent(message),
+        )
 
     def _envelope_fault(self, system: str, message: DeliveredMessage) -> Fault | None:
         return next((fault for is_wrong, fault in self._checks(system, message) if is_wrong), None)
 
     def _checks(self, system: str, message: DeliveredMessage) -> Iterator[tuple[bool, Fault]]:
         properties = message.header.properties
-        yield message.exchange == undelivered_exchange_of(system), ("expired", "expiration")
-        yield not 0 < len(properties.message_id or "") <= _LONGEST_ID, ("missing-property", "message_id")
+        yield not _MESSAGE_ID.fullmatch(properties.message_id or ""), ("missing-property", "message_id")
         yield properties.user_id != system, ("missing-property", "user_id")
         yield not properties.message_type, ("missing-property", "type")
         yield properties.content_type != "application/json", ("missing-property", "content_type")
@@ -85,7 +104,8 @@ class Intake:
 
 def _faulty(system: str, message: DeliveredMessage, code: str, field: str | None) -> Faulty:
     properties = message.header.properties
-    message_id, digest = properties.message_id, _digest(message)
+    named = _MESSAGE_ID.fullmatch(properties.message_id or "")
+    message_id, digest = named.group() if named else None, _digest(message)
     outcome_id = derived_uuid("faulty", system, message_id or "", digest, code)
     return Faulty(system, code, field, message_id, properties.message_type, outcome_id)
 

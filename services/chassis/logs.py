@@ -1,5 +1,6 @@
 """Structured logs: a JSON object a line, on standard output. Never the content of an answer, never a secret."""
 
+import json
 import logging
 import sys
 import traceback
@@ -21,7 +22,20 @@ def configure(service: str, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format='{"logger":"%(name)s","event":"%(message)s"}')
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_Wordless())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class _Wordless(logging.Formatter):
+    """What libraries log, without their words: some quote whole messages, some the addresses of servers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the place that logged, and the kind of error."""
+        error = record.exc_info[0] if record.exc_info else None
+        kind = {"error": error.__name__} if error else {}
+        place = f"{record.pathname}:{record.lineno}"
+        return json.dumps({"logger": record.name, "level": record.levelname.lower(), "where": place, **kind})
 
 
 def where(error: BaseException) -> list[str]:

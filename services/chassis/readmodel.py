@@ -17,12 +17,13 @@ class ReadModel:
 
     async def put(self, key: str, version: int, fields: Mapping[str, Any]) -> None:
         """Store what is newer than what is there; drop what is not."""
+        older, newer = {"_id": key, "version": {"$lt": version}}, {**fields, "version": version}
         try:
-            await self.collection.replace_one(
-                {"_id": key, "version": {"$lt": version}}, {**fields, "version": version}, upsert=True
-            )
-        except DuplicateKeyError:
-            return  # there already, in this version or a newer one
+            await self.collection.replace_one(older, newer, upsert=True)
+        except (
+            DuplicateKeyError
+        ):  # there by now: in this version or a newer one, or in an older one just put by another
+            await self.collection.replace_one(older, newer)
 
     async def get(self, keys: Iterable[str]) -> dict[str, Document]:
         """Return those of `keys` that are known."""

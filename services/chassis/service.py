@@ -8,6 +8,7 @@ from faststream.rabbit import RabbitBroker
 from prometheus_client import make_asgi_app
 
 from services.chassis.settings import BrokerSettings
+from services.chassis.tolerance import be_tolerant
 from services.chassis.worker import Worker
 
 Probe = Callable[[], Awaitable[bool]]
@@ -31,7 +32,8 @@ def assemble(parts: Parts) -> AsgiFastStream:
 
     @get
     async def live(_: object) -> AsgiResponse:
-        return AsgiResponse(b"live", status_code=200)
+        well = all(worker.alive for worker in parts.workers)
+        return AsgiResponse(b"live" if well else b"dead", status_code=200 if well else 503)
 
     @get
     async def ready(_: object) -> AsgiResponse:
@@ -52,6 +54,7 @@ def assemble(parts: Parts) -> AsgiFastStream:
 
 async def serve(parts: Parts, settings: BrokerSettings) -> None:
     """Run until a signal asks to stop, then finish what is in hand."""
+    be_tolerant()
     options: dict[str, bool | str | list[bool | str] | list[str] | list[bool] | int | None] = {
         "host": settings.http_host,
         "port": settings.http_port,

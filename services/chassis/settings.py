@@ -15,7 +15,8 @@ _SUFFIX = "_FILE"
 class BrokerSettings(BaseSettings):
     """What every process needs: the broker, and where its own health and metrics are served."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="ignore", frozen=True)
+    # An error must not quote a password.
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     amqp_url: SecretStr
     http_host: str = "127.0.0.1"

@@ -6,6 +6,7 @@ the same ids go out once more.
 """
 
 import asyncio
+import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -26,6 +27,10 @@ log = structlog.get_logger()
 GROUP = 100
 PREFETCH_IN_ALL = 128
 LOOK_FOR_QUEUES_EVERY = 0.5
+LOOK_AGAIN_AFTER = 10.0
+"""Seconds before a queue that was missing is asked for again."""
+PROBED = 10
+"""Queues about which a health check asks the broker."""
 RECONNECT_AFTER = 0.5
 FINISH_WITHIN = 15.0
 """Seconds that a shutdown waits for what is in hand."""
@@ -92,16 +97,14 @@ class Worker:
         if self._task:
             await self._task
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs, or has not been started yet. If not, only a new process helps."""
+        return self._task is None or not self._task.done()
+
     async def ready(self) -> bool:
-        """Say whether every queue is really being consumed, by the broker's own word."""
-        serving = self._session
-        if serving is None or not serving.consuming:
-            return False
-        try:
-            counts = [await serving.session.consumers(queue) for queue in list(serving.consuming)[:5]]
-        except BROKEN:
-            return False
-        return all(counts)
+        """Say whether this replica consumes every queue that it should."""
+        return self._session is not None and await self._session.ready()
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -110,7 +113,10 @@ class Worker:
                     await self._serve(session)
             except (*BROKEN, Impatient) as fault:
                 log.warning("broker away", fault=type(fault).__name__)
-                await _first(self._stopping.wait(), asyncio.sleep(RECONNECT_AFTER))
+            except Exception as error:  # noqa: BLE001 - a mistake of ours: begin anew rather than stand still
+                log.error("session failed", where=where(error))  # noqa: TRY400 - never the words of an error
+            # Not all replicas at once.
+            await _first(self._stopping.wait(), asyncio.sleep(RECONNECT_AFTER * random.uniform(0.5, 2)))  # noqa: S311
 
     async def _serve(self, session: Session) -> None:
         serving = self._session = _Serving(session, self._queues, self._handle)
@@ -127,60 +133,96 @@ class _Serving:
     def __init__(self, session: Session, queues: Queues, handle: Handler) -> None:
         self.session = session
         self.consuming: dict[str, str] = {}
+        self._wanted: set[str] = set()
+        self._missing: dict[str, float] = {}
         self._queues = queues
         self._handle = handle
         self._acker = Acker(session)
         self._waiting: deque[Delivery] = deque()
         self._arrived = asyncio.Event()
         self._in_hand = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Future[None]] = set()
         self._broken = asyncio.Event()
         self._error: BaseException | None = None
         session.on_cancelled(self._forget)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Serve until told to stop, then finish; or raise what broke the session."""
-        for loop in (self._look_for_queues, self._work, self._acker.run):
-            self._spawn(loop())
+        looking = self._spawn(self._look_for_queues())
+        self._spawn(self._work())
+        self._spawn(self._acker.run())
         try:
-            await _first(stopping.wait(), self.session.closed(), self._broken.wait())
+            await _first(stopping.wait(), self._broken.wait(), self._closed())
+            looking.cancel()
+            if stopping.is_set() and not self._broken.is_set():
+                await self._finish()
             if self._error:
                 raise self._error
-            if stopping.is_set():
-                await self._finish()
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    async def ready(self) -> bool:
+        """Say whether every queue that there should be is consumed here, and is still there."""
+        if self._wanted != self.consuming.keys():
+            return False
+        try:
+            return all([await self.session.consumers(queue) for queue in sorted(self._wanted)[:PROBED]])
+        except BROKEN:
+            return False
+
+    async def _closed(self) -> None:
+        await self.session.closed()
+        self._error = self._error or ConnectionError("closed")
+        self._broken.set()
+
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Future[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
             self._error = self._error or error
             self._broken.set()
 
     async def _finish(self) -> None:
-        for tag in self.consuming.values():
+        for tag in list(self.consuming.values()):
             await self.session.cancel(tag)
         deadline = time.monotonic() + FINISH_WITHIN
-        while (self._in_hand or not self._acker.idle) and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
+        while self._busy and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(0.01)
+
+    @property
+    def _busy(self) -> bool:
+        return (self._in_hand > 0 or not self._acker.idle) and not self._broken.is_set()
 
     async def _look_for_queues(self) -> None:
         while True:
-            wanted = set(await outlast(self._queues))
-            for queue in wanted - self.consuming.keys():
-                prefetch = max(4, PREFETCH_IN_ALL // len(wanted))
-                self.consuming[queue] = await self.session.consume(queue, self._taker(queue), prefetch)
-            for queue in self.consuming.keys() - wanted:
+            self._wanted = set(await outlast(self._queues))
+            for queue in self._wanted - self.consuming.keys():
+                if await self._is_there(queue):
+                    prefetch = max(4, PREFETCH_IN_ALL // len(self._wanted))
+                    self.consuming[queue] = await self.session.consume(queue, self._taker(queue), prefetch)
+            for queue in self.consuming.keys() - self._wanted:
                 await self.session.cancel(self.consuming.pop(queue))
             metrics.CONSUMERS.set(len(self.consuming))
             await asyncio.sleep(LOOK_FOR_QUEUES_EVERY)
+
+    async def _is_there(self, queue: str) -> bool:
+        """Ask on a channel of its own: consuming a queue that is missing would close that of all the others."""
+        if time.monotonic() < self._missing.get(queue, 0):
+            return False
+        try:
+            await self.session.consumers(queue)
+        except BROKEN:
+            self._missing[queue] = time.monotonic() + LOOK_AGAIN_AFTER
+            log.warning("queue missing", queue=queue)
+            return False
+        return True
 
     def _forget(self, cancelled: str) -> None:
         self.consuming = {queue: tag for queue, tag in self.consuming.items() if tag != cancelled}

@@ -6,7 +6,7 @@ from pathlib import Path
 import uvloop
 
 from contracts.registry import AuthorityState, SystemState
-from contracts.topology import OPERATOR, lanes_of
+from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from services.chassis import catalogue, logs, mongo
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
@@ -43,7 +43,7 @@ async def main() -> None:
     feed.on(SystemState, store.system_connected)
 
     async def lanes() -> list[str]:
-        return lanes_of(NAME, [OPERATOR, *await store.systems()])
+        return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
 
     async def dates() -> list[str]:
         return [f"{NAME}.dates"]

@@ -5,7 +5,6 @@ from email.headerregistry import Address
 from email.policy import SMTP
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ServiceSettings
 from services.notifier.smtp import Server
@@ -13,9 +12,6 @@ from services.notifier.smtp import Server
 
 class Settings(ServiceSettings):
     """Besides the common ones: where mails go, who they are from, and when."""
-
-    # An error must not quote the password in the SMTP server's URL.
-    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     smtp_url: SecretStr
     """`smtp://[user:password@]host[:port]` (with STARTTLS when the server offers it), or `smtps://` for TLS at once."""

@@ -5,7 +5,7 @@ import functools
 import uvloop
 
 from contracts.registry import COMMANDS, Provisioned
-from contracts.topology import OPERATOR, lanes_of
+from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from services.chassis import logs, mongo
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
@@ -30,7 +30,7 @@ async def main() -> None:
     feed.on(Provisioned, Connections(store, feed).provisioned)
 
     async def lanes() -> list[str]:
-        return lanes_of(NAME, [OPERATOR, *await store.live_systems()])
+        return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.live_systems()])]
 
     desk = Desk(COMMANDS, settings.max_body, Onboarding(store))
     parts = Parts(

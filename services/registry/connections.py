@@ -9,6 +9,7 @@ from contracts.types import Message
 from services.chassis.bus import Outgoing
 from services.chassis.desk import VIEWS
 from services.chassis.feed import Feed
+from services.registry.handlers import event_id
 from services.registry.store import Store
 
 
@@ -25,7 +26,10 @@ class Connections:
         system = await self._store.system(message.system)
         if system is None:
             raise LookupError(message.system)
-        await self._store.is_live(system.id)
+        await self._store.set_live(system.id)
+        coordinator = await self._store.coordinator_of(system.id)
+        if coordinator:
+            await self._feed.publish(_outgoing("event.authority", coordinator.state(), event_id(coordinator)))
         name = f"{system.id}/{system.version}"
         await self._feed.publish(_outgoing("event.system", system.event(), derived_uuid("system", name)))
         update = SystemUpdate(system=system.id)

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from contracts.registry import Search
+from contracts.registry import Card, Search
 from services.registry.authority import Authority
 
 _WORD = re.compile(r"\w+")
@@ -18,6 +18,7 @@ def fields_of(authority: Authority) -> dict[str, Any]:
         "status": authority.status,
         "kind": authority.kind,
         "country": authority.details.country,
+        "system": authority.system,
         "areas": list(authority.details.areas),
         "words": words_of(authority.details.names.values()),
     }
@@ -32,6 +33,17 @@ def plain(text: str) -> str:
     """Return the text in lower case, without accents."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def within(cards: Iterable[Card], size: int) -> list[Card]:
+    """Return the first cards that fit into `size` bytes of JSON."""
+    fitting: list[Card] = []
+    for card in cards:
+        size -= len(card.model_dump_json())
+        if size < 0:
+            break
+        fitting.append(card)
+    return fitting
 
 
 def query_of(search: Search) -> Mapping[str, Any]:

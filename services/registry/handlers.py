@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 from contracts.identity import authority_id, derived_uuid
 from contracts.inbox import AuthorityUpdate, View
@@ -12,8 +13,12 @@ from services.chassis.histories import Change, Decision, Histories, History, Ref
 from services.chassis.intake import Command
 from services.chassis.worker import Later
 from services.registry.authority import Authority, Entry, apply_for, appoint, authority_from, decide_on
+from services.registry.directory import within
 from services.registry.store import Store
 from services.registry.system import connect, may_connect, system_from
+
+MOST_FOUND_BYTES: Final = 128 * 1024
+"""How much a search answers at most: cards beyond it are left out, as those beyond the limit are."""
 
 
 class Onboarding:
@@ -30,8 +35,7 @@ class Onboarding:
     async def _answer(self, command: Command) -> Answer:
         match command.body:
             case Search() as search:
-                found = await self._store.search(search)
-                return Answer(done(command, found=[authority.card() for authority in found]))
+                return await self._search(command, search)
             case AppointCoordinator() as body:
                 return await self._appoint(command, body)
             case ConnectSystem() as body:
@@ -41,6 +45,12 @@ class Onboarding:
             case Approve() | Reject() as body:
                 return await self._decide(command, body)
         raise TypeError(command.body.TYPE)
+
+    async def _search(self, command: Command, search: Search) -> Answer:
+        if command.expired:
+            return Answer(refused(command, Refusal("expired", "expiration")))
+        found = await self._store.search(search)
+        return Answer(done(command, found=within([authority.card() for authority in found], MOST_FOUND_BYTES)))
 
     async def _appoint(self, command: Command, body: AppointCoordinator) -> Answer:
         """First the system, whose name only one may take; then the coordinator. Repeated, each finds itself done."""
@@ -52,7 +62,10 @@ class Onboarding:
             return Answer(refused(command, system.refusal))
         place = authority_id(body.details.country, command.system, command.message_id)
         settled = await _settle(self._store.authorities, command, place, lambda _: entry)
-        return self._told(command, place, settled, _provision(body.account.system, system))
+        answer = self._told(command, place, settled)
+        # The others hear of a coordinator once its inbox is there (see `Connections`).
+        events = () if settled.refusal else (_provision(body.account.system, system),)
+        return Answer(answer.outcome, answer.views, events)
 
     async def _connect(self, command: Command, body: ConnectSystem) -> Answer:
         actor = await self._store.authority(body.authority)
@@ -97,14 +110,13 @@ class Onboarding:
         applicant = _authority(body.applicant, settled)
         return Answer(answer.outcome, (_update(applicant, applicant.system, applicant.id),), answer.events)
 
-    def _told(self, command: Command, place: str, settled: Settled, *more: Event) -> Answer:
+    def _told(self, command: Command, place: str, settled: Settled) -> Answer:
         reader = getattr(command.body, "authority", None)
         if settled.refusal:
             return Answer(refused(command, settled.refusal, reader=reader))
         authority = _authority(place, settled)
-        event_id = derived_uuid("authority", authority.id, str(authority.version))
-        event = Event("event.authority", authority.state(), event_id)
-        return Answer(done(command, reader=reader, authority=authority.card()), events=(event, *more))
+        event = Event("event.authority", authority.state(), event_id(authority))
+        return Answer(done(command, reader=reader, authority=authority.card()), events=(event,))
 
 
 async def _settle(
@@ -132,6 +144,11 @@ def _authority(place: str, settled: Settled) -> Authority:
     if authority is None:
         raise TypeError("what was decided has a history")
     return authority
+
+
+def event_id(authority: Authority) -> str:
+    """Return the message id of the event that tells of an authority as it now is."""
+    return derived_uuid("authority", authority.id, str(authority.version))
 
 
 def _update(authority: Authority, to: str, reader: str) -> View:

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from contracts.identity import derived_uuid
 from contracts.registry import Provision, Provisioned
-from contracts.topology import system_topology
+from contracts.topology import RESERVED, system_topology
 from services.chassis import logs
 from services.chassis.bus import Outgoing
 from services.chassis.feed import Feed, open_broker
@@ -37,7 +37,9 @@ class Provisioner:
         self._vhost = vhost
 
     async def provision(self, order: Provision) -> None:
-        """Make the account, exchange, lanes, inbox and bindings of a system; then say so."""
+        """Make the account, exchange, lanes, inbox and bindings of a system; then say so. Raises `ValueError`."""
+        if order.system in RESERVED:
+            raise ValueError("a reserved name")
         await self._management.apply(system_topology(order.system, order.password_hash, self._vhost))
         answer = Provisioned(system=order.system)
         message_id = derived_uuid("provisioned", order.system, order.password_hash)

@@ -50,9 +50,15 @@ class Store:
         """Return the ids of the systems whose lanes exist."""
         return [str(one["_id"]) async for one in self._systems.find({"live": True}, {"_id": 1})]
 
-    async def is_live(self, system_id: str) -> None:
+    async def set_live(self, system_id: str) -> None:
         """Note that the broker has everything that the system needs."""
         await self._systems.update_one({"_id": system_id}, {"$set": {"live": True}})
+
+    async def coordinator_of(self, system_id: str) -> Authority | None:
+        """Return the coordinator that was appointed together with a system, if it was."""
+        query = {"status": "active", "kind": "national-coordinator", "system": system_id}
+        found = await self._authorities.find_one(query, {"history": 1})
+        return authority_from(str(found["_id"]), found["history"]) if found else None
 
 
 def _authority_fields(history: History) -> Document:

@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.refusal import Refusal
 from contracts.registry import Account, Provision, SystemState
+from contracts.topology import RESERVED
 from contracts.types import User
 from services.registry.authority import Authority
 
@@ -52,7 +53,7 @@ def system_from(system_id: str, history: Iterable[Entry]) -> System | None:
 
 def connect(account: Account, state: str, by_system: str, user: User, *, taken: bool, at: datetime) -> Entry | Refusal:
     """Return the first entry of a system, or why there can be none of that name."""
-    if taken:
+    if taken or account.system in RESERVED:
         return Refusal("system-exists", "account.system")
     return {
         "what": "connected",

@@ -8,7 +8,7 @@ import uvloop
 import contracts
 from contracts.registry import AuthorityState, SystemState
 from contracts.sentences import SENTENCES
-from contracts.topology import OPERATOR, lanes_of
+from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from contracts.translation import COMMANDS
 from services.chassis import catalogue, logs, mongo
 from services.chassis.desk import Desk
@@ -35,7 +35,7 @@ async def main() -> None:
     feed.on(SystemState, store.system_connected)
 
     async def lanes() -> list[str]:
-        return lanes_of(NAME, [OPERATOR, *await store.systems()])
+        return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
 
     async def views() -> list[str]:
         return [f"{NAME}.views"]

@@ -58,6 +58,8 @@ class CatalogueDesk:
         return [await self._decide(command) for command in commands]
 
     async def _decide(self, command: Command) -> Answer:
+        if command.expired:
+            return Answer(refused(command, Refusal("expired", "expiration")))
         if command.system != OPERATOR:
             return Answer(refused(command, Refusal("operator-only")))
         body = command.body
@@ -79,7 +81,8 @@ class CatalogueDesk:
         refusal = await self._cannot_publish(body)
         if refusal:
             return Answer(refused(command, refusal))
-        await self._store.publish(body.area, body.version, body.rules)
+        if await self._store.publish(body.area, body.version, body.rules) != body.rules:
+            return Answer(refused(command, Refusal("version-published", "version")))
         event = AreaPublished(area=body.area, version=body.version, rules=body.rules)
         event_id = derived_uuid("area", body.area, str(body.version))
         return Answer(done(command), events=(Event("event.area", event, event_id),))

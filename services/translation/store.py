@@ -1,6 +1,7 @@
 """What translation keeps: the texts and rules of every area version, and which languages each reader reads."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
@@ -68,12 +69,11 @@ class Store:
         document = {"area": area, "version": version, "language": language, "texts": list(texts.items())}
         await self._texts.replace_one({"_id": key}, document, upsert=True)
 
-    async def publish(self, area: str, version: int, rules: AreaRules) -> None:
-        """Publish a version; when it is published already nothing changes."""
-        try:
+    async def publish(self, area: str, version: int, rules: AreaRules) -> AreaRules | None:
+        """Publish a version, and return its rules: those of whoever came first, for versions are immutable."""
+        with suppress(DuplicateKeyError):
             await self._areas.insert_one({"_id": f"{area}/{version}", "rules": rules.model_dump(mode="json")})
-        except DuplicateKeyError:
-            return  # a repetition, or another replica: versions are immutable
+        return await self.rules(area, version)
 
     async def _all_texts(self, area: str, version: int) -> dict[str, dict[str, str]]:
         found = self._texts.find({"area": area, "version": version})

@@ -36,6 +36,22 @@ def take(exchange: Exchange, queue: str) -> tuple[dict[str, Any], str]:
     return taken[0]["properties"]["headers"], taken[0]["payload"]
 
 
+def remove(exchange: Exchange, queue: str) -> dict[str, Any]:
+    """Delete a queue, and return what `restore` needs to make it again with its bindings."""
+    with _client(exchange) as client:
+        bindings = client.get(f"/api/queues/{VHOST}/{queue}/bindings").raise_for_status().json()
+        found: dict[str, Any] = client.get(f"/api/queues/{VHOST}/{queue}").raise_for_status().json()
+        client.delete(f"/api/queues/{VHOST}/{queue}").raise_for_status()
+    kept = {key: found[key] for key in ("name", "vhost", "durable", "auto_delete", "arguments")}
+    return {"queues": [kept], "bindings": [binding for binding in bindings if binding["source"]]}
+
+
+def restore(exchange: Exchange, definitions: dict[str, Any]) -> None:
+    """Make again what `remove` removed."""
+    with _client(exchange) as client:
+        client.post("/api/definitions", json=definitions).raise_for_status()
+
+
 def _client(exchange: Exchange) -> httpx.Client:
     admin = exchange.addresses.rabbit_admin
     url = exchange.addresses.management_url

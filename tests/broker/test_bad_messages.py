@@ -1,9 +1,11 @@
 """Whatever a connected system sends, it is told what is wrong with it: nothing vanishes, and nothing stops."""
 
+import asyncio
 import uuid
 from typing import Any
 
 import pytest
+from pamqp.commands import Basic
 
 from contracts.casework import AcceptRequest, Reply, SendRequest
 from contracts.registry import Search
@@ -58,14 +60,66 @@ async def test_a_malformed_message_is_refused_with_its_fault(
         assert await _refusal(system, message_id) == (code, field)
 
 
-async def test_a_command_that_expires_in_its_lane_is_reported_as_expired(world: World) -> None:
+@pytest.mark.parametrize("kind", [SEARCH, SEND, PublishArea.TYPE])
+async def test_a_command_that_expires_in_its_lane_is_refused_as_expired(world: World, kind: str) -> None:
     """An `expiration` that ran out is an outcome too, whatever the death headers claim."""
+    service = kind.split(".", maxsplit=1)[0]
+    bodies = {SEARCH: {}, SEND: world.request().model_dump(mode="json"), PublishArea.TYPE: area_without_texts()}
     async with raw_system(world.url("de-kammer"), "de-kammer") as system:
         forged = {"x-death": [{"reason": "rejected", "queue": "inbox.hu-hivatal", "count": 1}]}
         message_id = str(uuid.uuid4())
-        await system.command(SEARCH, b"{}", message_id, expiration="0", headers=forged)
-        outcome = await system.outcome(message_id)
-        assert outcome["status"] == "done" or outcome["refused"]["code"] == "expired"
+        await asyncio.to_thread(world.exchange.stop, *world.exchange.of(service))
+        try:
+            await system.command(kind, bodies[kind], message_id, expiration="1", headers=forged)
+        finally:
+            await asyncio.to_thread(world.exchange.start, service)
+            await asyncio.to_thread(world.exchange.wait_until_ready)
+        assert await _refusal(system, message_id) == ("expired", "expiration")
+
+
+class Unreadable(Basic.Properties):
+    """Properties whose bytes are as given. A client library would not send them; a hostile one would."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__()
+        self._raw = raw
+
+    def marshal(self) -> bytes:
+        return self._raw
+
+
+def _properties(user: str, message_id: bytes, timestamp: int) -> bytes:
+    """The flags and values of content type, message id, timestamp, type and user id (AMQP 0-9-1, 4.2.6.1)."""
+    flags = 1 << 15 | 1 << 7 | 1 << 6 | 1 << 5 | 1 << 4
+    strings = [
+        one if isinstance(one, bytes) else one.encode() for one in ("application/json", message_id, SEARCH, user)
+    ]
+    content_type, identity, kind, name = (bytes([len(one)]) + one for one in strings)
+    return flags.to_bytes(2, "big") + content_type + identity + timestamp.to_bytes(8, "big") + kind + name
+
+
+@pytest.mark.parametrize(
+    ("message_id", "timestamp", "status"),
+    [(b"far-future", 2**62, "done"), (b"\xff\xfe", 0, "refused"), (b"with space", 0, "refused")],
+    ids=["a timestamp in a far future", "a message id that is no text", "a message id with a space"],
+)
+async def test_properties_that_cannot_be_read_disturb_nobody(
+    world: World, message_id: bytes, timestamp: int, status: str
+) -> None:
+    """They are refused or passed over; the service goes on at once."""
+    async with raw_system(world.url("de-other"), "de-other") as system:
+        await system.channel.basic_publish(
+            b"{}",
+            exchange=system.exchange,
+            routing_key=SEARCH,
+            properties=Unreadable(_properties("de-other", message_id, timestamp)),
+            mandatory=True,
+        )
+        _, outcome = await system.receive(lambda _, body: body["kind"] == "outcome")
+        assert outcome["status"] == status
+        after = str(uuid.uuid4())
+        await system.command(SEARCH, b"{}", after)
+        assert (await system.outcome(after))["status"] == "done"
 
 
 CONTENT: list[tuple[str, dict[str, Any], str, str]] = [
@@ -153,16 +207,19 @@ async def test_each_side_has_its_own_steps(world: World) -> None:
         assert forged.refused.code == "not-your-authority"
 
 
+def area_without_texts() -> dict[str, Any]:
+    """The smallest area there can be."""
+    rule = {"code": "q", "type": "date", "required": True, "personal": False}
+    periods = {"acceptance": {"days": 1}, "answer": {"days": 1}}
+    rules = {"legal_basis": "x", "deadlines": periods, "particulars": [], "questions": [rule]}
+    return {"area": "mine", "version": 1, "rules": rules}
+
+
 @pytest.mark.parametrize("kind", [PublishArea.TYPE, "translation.put_texts.v1"])
 async def test_only_the_operator_publishes_legislation(world: World, kind: str) -> None:
     """Any other system is told so."""
-    body: dict[str, Any] = {"area": "mine", "version": 1}
-    if kind == PublishArea.TYPE:
-        rule = {"code": "q", "type": "date", "required": True, "personal": False}
-        periods = {"acceptance": {"days": 1}, "answer": {"days": 1}}
-        body["rules"] = {"legal_basis": "x", "deadlines": periods, "particulars": [], "questions": [rule]}
-    else:
-        body |= {"language": "en", "texts": {"title": "Mine"}}
+    texts = {"area": "mine", "version": 1, "language": "en", "texts": {"title": "Mine"}}
+    body = area_without_texts() if kind == PublishArea.TYPE else texts
     async with raw_system(world.url("de-kammer"), "de-kammer") as system:
         message_id = str(uuid.uuid4())
         await system.command(kind, body, message_id)

@@ -101,6 +101,19 @@ async def test_every_request_is_sent_once_whenever_a_service_dies(
     await _goes_on(world, cases[0])
 
 
+async def test_a_command_that_was_carried_out_before_it_expired_is_told_so(world: World, tmp_path: Path) -> None:
+    """Killed after the write, and expired before it comes again: the outcome is the case, not `expired`."""
+    message_id = str(uuid.uuid4())
+    body = world.request().model_dump(mode="json", exclude_none=True)
+    async with raw_system(world.url("de-kammer"), "de-kammer") as germany:
+        async with dying(world.exchange, "casework", "between write and publish", tmp_path):
+            await germany.command(SendRequest.TYPE, body, message_id, expiration="1500")
+            await asyncio.sleep(2)
+        outcome = await germany.outcome(message_id)
+        assert outcome["status"] == "done"
+        assert outcome["case"]["id"] == case_id("de-kammer", message_id)
+
+
 @pytest.mark.parametrize(("service", "point"), ONBOARDING_POINTS, ids=[" ".join(one) for one in ONBOARDING_POINTS])
 async def test_a_system_is_connected_once_whenever_a_service_dies(
     world: World, tmp_path: Path, service: str, point: str

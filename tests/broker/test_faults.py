@@ -9,9 +9,10 @@ import pytest
 
 from contracts.casework import SendRequest
 from deploy.local.exchange import Exchange
-from tests.broker.management import purge, take
+from deploy.local.waiting import until
+from tests.broker.management import purge, remove, restore, take
 from tests.broker.raw import RawSystem, raw_system
-from tests.world import World
+from tests.world import World, connect
 
 pytestmark = pytest.mark.servers
 
@@ -120,6 +121,31 @@ async def test_what_cannot_succeed_is_parked_with_its_reason(world: World) -> No
     assert headers["imi-queue"] == "translation.views"
     assert headers["imi-message-id"] == "poison"
     assert headers["imi-reason"]
+
+
+async def test_a_missing_lane_leaves_the_others_served(world: World) -> None:
+    """Somebody deletes a lane: the commands of all other systems are answered, and the service says it is not ready."""
+    lane, casework = "casework.commands.de-other", world.exchange.of("casework")[0]
+    definition = remove(world.exchange, lane)
+    try:
+        await asyncio.to_thread(until, lambda: not casework.ready(), "casework does not notice", 20)
+        async with world.system("de-kammer") as system:
+            await system.do(world.request())
+    finally:
+        restore(world.exchange, definition)
+    await asyncio.to_thread(world.exchange.wait_until_ready)
+
+
+async def test_an_event_that_makes_no_sense_is_parked_and_the_next_one_taken(world: World) -> None:
+    """Also where FastStream consumes: the feed goes on."""
+    purge(world.exchange, "casework.parked")
+    url = world.exchange.amqp_url("service.registry", world.exchange.passwords["registry"])
+    async with raw_system(url, "service.registry", listening=False) as registry:
+        properties = {"message_type": "registry.authority.v1", "message_id": "nonsense", "delivery_mode": 2}
+        await registry.send(b"{}", exchange="registry", routing_key="event.authority", **properties)
+    headers, _ = await asyncio.to_thread(take, world.exchange, "casework.parked")
+    assert headers["imi-queue"] == "casework.events"
+    await connect(world, "DE", "de", f"de-{uuid.uuid4().hex[:8]}", "Kammer danach")
 
 
 async def test_a_view_for_a_system_without_an_inbox_is_parked(world: World) -> None:

@@ -9,10 +9,11 @@ import pytest
 from aiormq.exceptions import AMQPError
 from pamqp.commands import Basic
 
-from contracts.registry import Search
-from contracts.topology import exchange_of, inbox_of
+from client.account import password_hash
+from contracts.registry import Account, ConnectSystem, Search
+from contracts.topology import RESERVED, exchange_of, inbox_of
 from tests.broker.raw import RawSystem, raw_system
-from tests.world import World
+from tests.world import HANDLER, World
 
 pytestmark = pytest.mark.servers
 
@@ -109,6 +110,34 @@ async def test_services_ask_for_no_more_than_they_need(world: World) -> None:
         async with raw_system(url, "service.casework", listening=False) as service:
             with pytest.raises((AMQPError, ConnectionError)):
                 await attempt(service)
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+async def test_no_coordinator_becomes_the_operator(world: World, name: str) -> None:
+    """A system cannot be given the name of an account that is more than a system; its password stays what it was."""
+    async with world.system("de-nimic") as coordinator:
+        account = Account(system=name, password_hash=password_hash("mine"), languages=("de",))
+        outcome = await coordinator.outcome(
+            ConnectSystem(authority=world.ids["de-nimic"], account=account, user=HANDLER)
+        )
+        assert outcome.refused
+        assert outcome.refused.code == "system-exists"
+    with pytest.raises((AMQPError, ConnectionError)):
+        await aiormq.connect(world.exchange.amqp_url(name, "mine"))
+
+
+async def test_a_coordinator_connects_no_system_of_another_name_twice(world: World) -> None:
+    """A name that is taken cannot be taken over, by the same coordinator or by another's."""
+    for nimic in ("de-nimic", "hu-nimic"):
+        async with world.system(nimic) as coordinator:
+            account = Account(system="de-kammer", password_hash=password_hash("mine"), languages=("de",))
+            outcome = await coordinator.outcome(
+                ConnectSystem(authority=world.ids[nimic], account=account, user=HANDLER)
+            )
+            assert outcome.refused
+            assert outcome.refused.code == "system-exists"
+    async with world.system("de-kammer"):
+        pass
 
 
 async def test_a_flood_by_one_system_leaves_the_others_answered(world: World) -> None:

@@ -1,6 +1,6 @@
 """What each reader sees of a case, and that nobody sees what is not for him."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from contracts.casework import CaseView, Dates
 from contracts.refusal import Refusal
 from contracts.types import FreeText
 from services.casework.case import Case, Entry, case_from
-from services.casework.deadlines import deadlines_of
+from services.casework.deadlines import deadlines_of, end_of_day
 from services.casework.lifecycle import proceed, send
 from services.casework.views import view_of
 from tests.unit.samples import AREA, CASE, KNOWN, NOW, RECIPIENT, SENDER, accept, close, reply, request, text
@@ -101,7 +101,7 @@ def test_views_hold_codes_and_no_texts(made: dict[str, Any]) -> None:
 
 DEADLINES = [
     (1, "acceptance", "2026-03-17T09:30:00+00:00"),
-    (2, "answer", "2026-04-01T23:59:59+00:00"),
+    (2, "answer", "2026-04-01T21:59:59+00:00"),
     (3, None, None),
     (4, None, None),
 ]
@@ -111,7 +111,26 @@ DEADLINES = [
     ("steps", "kind", "due"), DEADLINES, ids=["awaiting acceptance", "accepted", "replied", "closed"]
 )
 def test_only_what_is_still_to_be_done_has_a_date(steps: int, kind: str | None, due: str | None) -> None:
-    """Acceptance within the area's period, the answer by the end of the agreed day; both by the recipient."""
+    """Acceptance within the area's period, the answer by the end of the agreed day there; both by the recipient."""
     made = {"steps": steps, "holder": text(), "comment": None, "reply_comment": None, "born": "1980-01-01"}
     found = [(one.kind, one.authority, one.due.isoformat()) for one in deadlines_of(case_of(told(made)))]
     assert found == ([(kind, RECIPIENT, due)] if kind else [])
+
+
+ENDS = [
+    ("IS", date(2026, 7, 1), "2026-07-01T23:59:59"),
+    ("IE", date(2026, 1, 15), "2026-01-15T23:59:59"),
+    ("IE", date(2026, 7, 1), "2026-07-01T22:59:59"),
+    ("HU", date(2026, 1, 15), "2026-01-15T22:59:59"),
+    ("HU", date(2026, 3, 28), "2026-03-28T22:59:59"),
+    ("HU", date(2026, 3, 29), "2026-03-29T21:59:59"),
+    ("HU", date(2026, 10, 25), "2026-10-25T22:59:59"),
+    ("EL", date(2026, 1, 15), "2026-01-15T21:59:59"),
+    ("EL", date(2026, 7, 1), "2026-07-01T20:59:59"),
+]
+
+
+@pytest.mark.parametrize(("state", "day", "ends"), ENDS, ids=[f"{state} {day}" for state, day, _ in ENDS])
+def test_a_day_ends_when_it_ends_in_the_answering_state(state: str, day: date, ends: str) -> None:
+    """Summer time runs from the last Sunday of March to the last of October (Directive 2000/84/EC, Art. 2 and 3)."""
+    assert end_of_day(day, state) == datetime.fromisoformat(ends).replace(tzinfo=UTC)

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import services.notifier
-from contracts.languages import LANGUAGES, STATES
+from contracts.languages import LANGUAGES, STATES, ZONES
 from services.chassis import catalogue
 from services.notifier.deadlines import Kind, Stage, Step
 from services.notifier.mail import Contact, NotAnAddress, Writer, email_id
 from services.notifier.sentences import SENTENCES
-from services.notifier.zones import ZONES, zone_of
+from services.notifier.zones import zone_of
 
 CASE = "7Q4M-0000-1111"
 SUMMER, WINTER = datetime(2026, 7, 5, 20, 30, tzinfo=UTC), datetime(2026, 1, 5, 20, 30, tzinfo=UTC)

@@ -1,0 +1,103 @@
+"""Which faults pass by themselves, and how they are outlasted."""
+
+import asyncio
+import itertools
+
+import pytest
+from pymongo.errors import (
+    AutoReconnect,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    NotPrimaryError,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+)
+
+from services.chassis import faults
+from services.chassis.faults import Impatient, outlast, passes
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for between attempts."""
+    monkeypatch.setattr(faults, "_SHORTEST", 0.0)
+
+
+def labelled(label: str) -> OperationFailure:
+    """An error as the server labels it."""
+    return OperationFailure("x", 91, {"errorLabels": [label]})
+
+
+FAULTS: list[tuple[str, Exception, bool]] = [
+    ("the connection is lost", AutoReconnect(), True),
+    ("the primary changed", NotPrimaryError(), True),
+    ("no server is found", ServerSelectionTimeoutError(), True),
+    ("the network is slow", NetworkTimeout(), True),
+    ("the operation took too long", ExecutionTimeout("x"), True),
+    ("all connections are in use", WaitQueueTimeoutError(), True),
+    ("the server says so", labelled("RetryableWriteError"), True),
+    ("the server says something else", labelled("Other"), False),
+    ("a connection is refused", ConnectionRefusedError(), True),
+    ("a document is there already", DuplicateKeyError("x"), False),
+    ("a mistake of ours", KeyError("x"), False),
+    ("a value that is wrong", ValueError("x"), False),
+]
+
+
+@pytest.mark.parametrize(("fault", "expected"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_a_fault_passes_when_the_same_may_succeed_later(fault: Exception, *, expected: bool) -> None:
+    """Without anybody changing anything."""
+    assert passes(fault) is expected
+
+
+async def test_what_passes_is_outlasted() -> None:
+    """However often it happens, what comes of it in the end is returned."""
+    attempts = itertools.count(1)
+
+    async def attempt() -> str:
+        if next(attempts) <= 5:
+            raise AutoReconnect
+        return "done"
+
+    assert await outlast(attempt) == "done"
+    assert next(attempts) == 7
+
+
+async def test_what_does_not_pass_is_raised_at_once() -> None:
+    """It is not tried again."""
+    attempts = itertools.count(1)
+
+    async def attempt() -> None:
+        next(attempts)
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await outlast(attempt)
+    assert next(attempts) == 2
+
+
+async def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The delivery is given back; the fault is named as the cause."""
+    monkeypatch.setattr(faults, "PATIENCE", -1.0)
+
+    async def attempt() -> None:
+        raise NetworkTimeout
+
+    with pytest.raises(Impatient) as raised:
+        await outlast(attempt)
+    assert isinstance(raised.value.__cause__, NetworkTimeout)
+
+
+async def test_whoever_waits_can_be_stopped() -> None:
+    """A shutdown does not wait for the database."""
+
+    async def attempt() -> None:
+        raise AutoReconnect
+
+    waiting = asyncio.create_task(outlast(attempt))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

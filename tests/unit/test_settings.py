@@ -1,0 +1,68 @@
+"""Settings come from the environment, secrets from files that it names; neither is ever shown."""
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from services.casework.settings import Settings
+from services.chassis.settings import BrokerSettings
+
+URL = "amqp://service.casework:opensesame@127.0.0.1:5672/imi"
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without settings."""
+    for name in [name for name in os.environ if name.startswith("IMI_")]:
+        monkeypatch.delenv(name)
+
+
+def test_a_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name with `IMI_` before it; the others have their defaults."""
+    monkeypatch.setenv("IMI_AMQP_URL", URL)
+    monkeypatch.setenv("IMI_HTTP_PORT", "8123")
+    settings = BrokerSettings.load()
+    assert (settings.amqp_url.get_secret_value(), settings.http_port) == (URL, 8123)
+    assert settings.http_host == "127.0.0.1", "nothing listens on all interfaces unless told to"
+
+
+def test_a_setting_is_read_from_the_file_that_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without the newline that an editor leaves at the end."""
+    (tmp_path / "url").write_text(f"{URL}\n")
+    monkeypatch.setenv("IMI_AMQP_URL_FILE", str(tmp_path / "url"))
+    assert BrokerSettings.load().amqp_url.get_secret_value() == URL
+
+
+def test_a_file_goes_before_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever mounts a secret means it."""
+    (tmp_path / "url").write_text(URL)
+    monkeypatch.setenv("IMI_AMQP_URL", "amqp://default")
+    monkeypatch.setenv("IMI_AMQP_URL_FILE", str(tmp_path / "url"))
+    assert BrokerSettings.load().amqp_url.get_secret_value() == URL
+
+
+def test_a_missing_setting_is_named() -> None:
+    """Before anything is connected."""
+    with pytest.raises(ValidationError) as raised:
+        Settings.load()
+    assert {error["loc"] for error in raised.value.errors()} == {("amqp_url",), ("mongo_url",), ("mongo_database",)}
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rather than the setting that it should have held."""
+    monkeypatch.setenv("IMI_AMQP_URL_FILE", str(tmp_path / "no-such-file"))
+    with pytest.raises(FileNotFoundError, match="no-such-file"):
+        BrokerSettings.load()
+
+
+def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither printed nor dumped, nor in the error about another setting."""
+    monkeypatch.setenv("IMI_AMQP_URL", URL)
+    settings = BrokerSettings.load()
+    assert "opensesame" not in f"{settings} {settings!r} {settings.model_dump_json()}"
+    monkeypatch.setenv("IMI_HTTP_PORT", "no port")
+    with pytest.raises(ValidationError) as raised:
+        BrokerSettings.load()
+    assert "opensesame" not in str(raised.value)

@@ -1,0 +1,234 @@
+"""The broker's topology as data: it fits together, and nobody's permissions reach what is not his."""
+
+import itertools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from contracts.topology import (
+    OPERATOR,
+    SERVICES,
+    Definitions,
+    exchange_of,
+    exchange_topology,
+    inbox_of,
+    is_undelivered,
+    lanes_of,
+    system_of,
+    system_topology,
+    undelivered_exchange_of,
+)
+from contracts.types import SystemId
+
+HASHES = dict.fromkeys((*SERVICES, "provisioner"), "A" * 48)
+BASE = exchange_topology(HASHES)
+LIKE_EACH_OTHER = (
+    OPERATOR,
+    "hu-hivatal",
+    "hu-hivatal-2",
+    "hu-hi",
+    "xhu-hivatal",
+    "hu--hivatal",
+    "in-hu-hivatal",
+    "000",
+)
+KINDS = ("users", "permissions", "exchanges", "queues", "bindings")
+
+ids = st.from_regex(r"[a-z0-9][a-z0-9-]{1,12}[a-z0-9]", fullmatch=True)
+
+
+def whole(systems: Iterable[str]) -> Definitions:
+    """The topology with these systems in it."""
+    parts = [BASE, *(system_topology(system, "A" * 48) for system in systems)]
+    return {kind: [one for part in parts for one in part.get(kind, [])] for kind in (*KINDS, "policies", "vhosts")}
+
+
+def names(definitions: Definitions, kind: str) -> list[str]:
+    """The names of all of a kind."""
+    return [one["name"] for one in definitions[kind]]
+
+
+def may(definitions: Definitions, user: str, verb: str) -> set[str]:
+    """Every exchange (write) or queue (read) that the broker lets this user at, by its pattern."""
+    (permission,) = (one for one in definitions["permissions"] if one["user"] == user)
+    kind = "exchanges" if verb == "write" else "queues"
+    return {name for name in names(definitions, kind) if re.search(permission[verb], name)}
+
+
+def matching(definitions: Definitions, queue: str) -> list[dict[str, Any]]:
+    """The policies whose pattern fits the queue."""
+    return [policy for policy in definitions["policies"] if re.search(policy["pattern"], queue)]
+
+
+ALL = whole(LIKE_EACH_OTHER)
+
+
+@pytest.mark.parametrize("kind", ["users", "exchanges", "queues", "policies"])
+def test_no_name_stands_twice(kind: str) -> None:
+    """Also where systems are called almost the same."""
+    found = names(ALL, kind)
+    assert len(found) == len(set(found))
+
+
+def test_every_binding_joins_an_exchange_and_a_queue_that_exist() -> None:
+    """And no two are the same."""
+    for binding in ALL["bindings"]:
+        assert binding["source"] in names(ALL, "exchanges")
+        assert binding["destination"] in names(ALL, "queues")
+    keys = [(one["source"], one["destination"], one["routing_key"]) for one in ALL["bindings"]]
+    assert len(keys) == len(set(keys))
+
+
+def test_every_exchange_and_queue_named_in_an_argument_exists() -> None:
+    """Alternate exchanges of exchanges, dead-letter exchanges of policies."""
+    alternates = {exchange["arguments"].get("alternate-exchange") for exchange in ALL["exchanges"]}
+    dead = {policy["definition"].get("dead-letter-exchange") for policy in ALL["policies"]}
+    assert (alternates | dead) - {None} <= set(names(ALL, "exchanges"))
+
+
+def test_every_queue_is_bound_and_every_user_has_one_permission() -> None:
+    """Nothing is there that nobody can fill or use."""
+    assert {one["destination"] for one in ALL["bindings"]} == set(names(ALL, "queues"))
+    assert sorted(one["user"] for one in ALL["permissions"]) == sorted(names(ALL, "users"))
+
+
+def test_everything_survives_a_restart_and_nobody_configures_anything() -> None:
+    """Durable, quorum queues; no user may declare, not even a service; none has a tag of the broker's."""
+    assert all(one["durable"] and not one["auto_delete"] for one in (*ALL["exchanges"], *ALL["queues"]))
+    assert {queue["arguments"]["x-queue-type"] for queue in ALL["queues"]} == {"quorum"}
+    assert {one["configure"] for one in ALL["permissions"]} == {"^$"}
+    assert {user["tags"] for user in ALL["users"]} == {""}
+
+
+SERVICE_READS = {
+    "registry": {"registry.provisioned", "registry.expired", *lanes_of("registry", LIKE_EACH_OTHER)},
+    "provisioner": {"provisioner.tasks"},
+    "casework": {"casework.events", "casework.expired", *lanes_of("casework", LIKE_EACH_OTHER)},
+    "translation": {
+        "translation.events",
+        "translation.expired",
+        "translation.views",
+        *lanes_of("translation", LIKE_EACH_OTHER),
+    },
+    "notifier": {"notifier.events", "notifier.expired", "notifier.dates", *lanes_of("notifier", LIKE_EACH_OTHER)},
+}
+
+
+@pytest.mark.parametrize("service", SERVICE_READS)
+def test_a_service_writes_its_own_exchange_and_reads_its_own_queues_alone(service: str) -> None:
+    """Computed over all names that there are: its lanes, what it listens to, and nothing that was parked."""
+    assert may(ALL, f"service.{service}", "write") == {service}
+    assert may(ALL, f"service.{service}", "read") == SERVICE_READS[service]
+
+
+def test_every_queue_but_the_parked_has_exactly_one_reader() -> None:
+    """What is parked is looked at by an administrator."""
+    users = names(ALL, "users")
+    for queue in names(ALL, "queues"):
+        readers = [user for user in users if queue in may(ALL, user, "read")]
+        assert len(readers) == (0 if queue.endswith(".parked") else 1), queue
+
+
+@given(ids, ids)
+@example("abc", "abcd")
+@example("abc", "a-abc")
+@example("a-b", "a--b")
+@example("in-abc", "abc")
+@example("abc", "inbox-abc")
+def test_a_systems_patterns_match_its_own_exchange_and_inbox_and_no_other_name(one: str, other: str) -> None:
+    """However the systems are called: the id stands unescaped in the pattern, which its alphabet makes safe."""
+    assume(one != other)
+    both = whole([one, other])
+    assert may(both, one, "write") == {exchange_of(one)}
+    assert may(both, one, "read") == {inbox_of(one)}
+
+
+@given(ids, ids)
+def test_no_two_systems_share_a_name_of_anything(one: str, other: str) -> None:
+    """Neither with each other nor with the exchange itself; and a service's name cannot be taken."""
+    assume(one != other)
+    both = whole([one, other])
+    for kind in ("users", "exchanges", "queues"):
+        assert len(set(names(both, kind))) == len(both[kind])
+
+
+FORBIDDEN = ["a.b", "a_b", "A-b", "ab*", "a|b", ".*x", "a b", "-ab", "ab-", "ab", "", "a" * 41, "a\nb", "abc\n", "é-é"]
+
+
+@pytest.mark.parametrize("system", FORBIDDEN, ids=repr)
+def test_a_system_id_holds_nothing_that_means_something_in_a_pattern(system: str) -> None:
+    """Three to forty small letters, digits and dashes, a dash neither first nor last."""
+    with pytest.raises(ValidationError):
+        TypeAdapter(SystemId).validate_python(system)
+
+
+@given(ids)
+def test_a_lane_names_its_system_and_its_kind(system: str) -> None:
+    """That is how a sender is known: by the queue that its message came from."""
+    for service in SERVICES:
+        for lane in lanes_of(service, [system]):
+            assert system_of(lane) == system
+            assert is_undelivered(lane) == lane.startswith("registry.undelivered.")
+            assert is_expired(lane) == (system == "expired")
+
+
+def routed(definitions: Definitions, exchange: str, key: str) -> set[str]:
+    """The queues that a topic or fanout exchange gives a message with this key."""
+    (kind,) = (one["type"] for one in definitions["exchanges"] if one["name"] == exchange)
+    bound = [one for one in definitions["bindings"] if one["source"] == exchange]
+    return {one["destination"] for one in bound if kind == "fanout" or _fits(one["routing_key"], key)}
+
+
+def _fits(pattern: str, key: str) -> bool:
+    steps = [re.escape(step).replace(r"\*", r"[^.]+") for step in pattern.split(".")]
+    return bool(re.fullmatch(r"\.".join(steps).replace(r"\.\#", r"(\..+)?"), key))
+
+
+ROUTES: list[tuple[str, str, set[str]]] = [
+    (exchange_of(OPERATOR), "casework.send_request.v1", {f"casework.commands.{OPERATOR}"}),
+    (exchange_of(OPERATOR), "registry.search.v1", {f"registry.commands.{OPERATOR}"}),
+    (exchange_of(OPERATOR), "nobody.search.v1", set()),
+    (exchange_of(OPERATOR), "caseworkers.x", set()),
+    ("expired", "casework.send_request.v1", {"casework.expired"}),
+    ("expired", "registry.undelivered", {"registry.expired"}),
+    (undelivered_exchange_of(OPERATOR), "anything", {f"registry.undelivered.{OPERATOR}"}),
+    ("casework", "views", {"translation.views"}),
+    ("casework", "dates", {"notifier.dates"}),
+    ("casework", "parked", {"casework.parked"}),
+    ("casework", inbox_of(OPERATOR), set()),
+    ("registry", "event.authority", {"casework.events", "translation.events", "notifier.events"}),
+    ("registry", "provision", {"provisioner.tasks"}),
+    ("provisioner", "provisioned", {"registry.provisioned"}),
+    ("translation", "event.area", {"casework.events"}),
+    ("translation", inbox_of(OPERATOR), {inbox_of(OPERATOR)}),
+    ("translation", inbox_of("hu-hi"), {inbox_of("hu-hi")}),
+]
+
+
+@pytest.mark.parametrize(("exchange", "key", "queues"), ROUTES, ids=[f"{e}: {k}" for e, k, _ in ROUTES])
+def test_a_message_reaches_whom_it_is_for(exchange: str, key: str, queues: set[str]) -> None:
+    """Only translation writes into inboxes."""
+    assert routed(ALL, exchange, key) == queues
+
+
+def test_every_queue_has_limits_by_exactly_one_policy() -> None:
+    """Of two that fit with the same priority the broker would take either."""
+    for queue in names(ALL, "queues"):
+        assert len(matching(ALL, queue)) == 1, queue
+
+
+def test_a_lane_pushes_back_and_an_inbox_drops_its_oldest() -> None:
+    """A sender that floods is told; a reader that is away does not stop the others."""
+    for system, service in itertools.product(LIKE_EACH_OTHER, SERVICES):
+        for lane in lanes_of(service, [system]):
+            (policy,) = matching(ALL, lane)
+            assert policy["definition"]["overflow"] == "reject-publish"
+            assert policy["definition"]["dead-letter-exchange"] == "expired"
+            assert policy["definition"]["dead-letter-strategy"] == "at-least-once", "what expires is told, too"
+        (policy,) = matching(ALL, inbox_of(system))
+        assert policy["definition"]["overflow"] == "drop-head"

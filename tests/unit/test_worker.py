@@ -1,0 +1,309 @@
+"""The hot path: in groups to the handler, what it says out, and only then acknowledged."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from services.chassis import faults, worker
+from services.chassis.bus import Outgoing, Session
+from services.chassis.faults import Impatient
+from services.chassis.worker import Delivery, Handled, Later, Result, Worker, _Serving
+from tests.unit.deliveries import FakeSession
+
+LANE, OTHER = "casework.commands.hu-hivatal", "casework.commands.de-kammer"
+SECRET = "Planted Person"
+Handle = Callable[[Sequence[Delivery]], Awaitable[Sequence[Result]]]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for between attempts."""
+    monkeypatch.setattr(faults, "_SHORTEST", 0.0)
+    monkeypatch.setattr(worker, "RECONNECT_AFTER", 0.0)
+    monkeypatch.setattr(worker, "LOOK_FOR_QUEUES_EVERY", 0.001)
+
+
+def said(delivery: Delivery, routing_key: str = "views") -> Handled:
+    """What a handler says to a delivery: its own words."""
+    return Handled([Outgoing(routing_key, "x.v1", delivery.message.body, f"id-{delivery.tag}")])
+
+
+async def echo(group: Sequence[Delivery]) -> Sequence[Result]:
+    """A handler that says what it was told."""
+    return [said(delivery) for delivery in group]
+
+
+class Running:
+    """A worker's session, with the fake broker on the other side."""
+
+    def __init__(self, handle: Handle, queues: Sequence[str] = (LANE,)) -> None:
+        self.session, self.stopping, self.wanted = FakeSession(), asyncio.Event(), list(queues)
+        self.serving = _Serving(self.session.real, self._queues, handle)
+        self.task = asyncio.create_task(self.serving.run(self.stopping))
+
+    async def _queues(self) -> list[str]:
+        return list(self.wanted)
+
+    async def __aenter__(self) -> "Running":
+        await self.session.until(lambda: self.task.done() or set(self.wanted) <= self.session.takes.keys())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stopping.set()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Return when everything is acknowledged."""
+        await self.session.until(lambda: self.task.done() or not self.session.unacknowledged)
+        assert not self.session.unacknowledged
+
+    def bodies(self, routing_key: str) -> list[bytes]:
+        """What was published under this key."""
+        return [message.body for message in self.session.published if message.routing_key == routing_key]
+
+
+async def test_what_waits_is_handled_as_one_group_of_at_most_a_hundred() -> None:
+    """A lone message does not wait for company; a crowd is taken in portions, in order."""
+    groups: list[list[bytes]] = []
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        groups.append([delivery.message.body for delivery in group])
+        return await echo(group)
+
+    async with Running(handle) as running:
+        await running.session.deliver(LANE, b"alone")
+        await running.idle()
+        crowd = [str(n).encode() for n in range(150)]
+        await running.session.deliver(LANE, *crowd)
+        await running.idle()
+    assert groups == [[b"alone"], crowd[:100], crowd[100:]]
+
+
+async def test_a_delivery_is_acknowledged_after_everything_it_led_to_is_published() -> None:
+    """The un-acknowledged delivery is the outbox."""
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        (delivery,) = group
+        return [Handled([*said(delivery, "views").outgoing, *said(delivery, "dates").outgoing])]
+
+    async with Running(handle) as running:
+        await running.session.deliver(LANE, b"x")
+        await running.idle()
+        assert running.session.log == ["published views", "published dates", "acknowledged 1"]
+
+
+async def test_a_message_that_cannot_be_handled_is_parked_and_the_rest_of_its_group_goes_through() -> None:
+    """Its reason is the kind of the error; the error's words stay out."""
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        if any(delivery.message.body == b"poison" for delivery in group):
+            raise ValueError(SECRET)
+        return await echo(group)
+
+    async with Running(handle) as running:
+        await running.session.deliver(LANE, b"a", b"poison", b"b")
+        await running.idle()
+        assert sorted(running.bodies("views")) == [b"a", b"b"]
+        (parked,) = [message for message in running.session.published if message.routing_key == "parked"]
+        assert parked.body == b"poison"
+        assert (parked.headers["imi-reason"], parked.headers["imi-queue"]) == ("ValueError", LANE)
+        assert SECRET not in str(parked.headers)
+
+
+async def test_a_parked_message_keeps_what_is_certain_and_no_header_of_its_senders() -> None:
+    """Who, by which exchange, under which key: what the broker vouches for."""
+
+    async def handle(_: Sequence[Delivery]) -> Sequence[Result]:
+        raise ValueError
+
+    async with Running(handle) as running:
+        await running.session.deliver(LANE, b"x", headers={"x-death": [], "imi-user": "forged"})
+        await running.idle()
+        (parked,) = running.session.published
+        assert parked.headers == {
+            "imi-reason": "ValueError",
+            "imi-queue": LANE,
+            "imi-exchange": "in.hu-hivatal",
+            "imi-routing-key": "registry.search.v1",
+            "imi-user": "hu-hivatal",
+            "imi-message-id": "message-1",
+            "imi-redelivered": False,
+        }
+
+
+async def test_what_is_put_off_comes_again_and_is_not_acknowledged_before() -> None:
+    """The others of its group do not wait for it."""
+    attempts = itertools.count(1)
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        return [
+            Later(0.0) if d.message.body == b"early" and next(attempts) < 3 else said(d)
+            for d in group
+        ]  # fmt: skip
+
+    async with Running(handle) as running:
+        await running.session.deliver(LANE, b"early", b"a")
+        await running.idle()
+        assert running.bodies("views") == [b"a", b"early"]
+        assert running.session.log[-1] == "acknowledged 1"
+        assert next(attempts) == 4, "put off twice, handled once"
+
+
+async def test_what_no_queue_takes_is_parked_and_acknowledged() -> None:
+    """Its addressee is gone: waiting would not bring it back."""
+    async with Running(echo) as running:
+        running.session.unroutable.add("views")
+        await running.session.deliver(LANE, b"x")
+        await running.idle()
+        (parked,) = running.session.published
+        assert (parked.routing_key, parked.headers["imi-reason"]) == ("parked", "unroutable")
+
+
+async def test_a_fault_that_passes_is_waited_for_with_the_delivery_in_hand() -> None:
+    """The database was away twice: the same group is shown again, nothing is parked, nothing told twice."""
+    attempts = itertools.count(1)
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        if next(attempts) < 3:
+            raise AutoReconnect
+        return await echo(group)
+
+    async with Running(handle) as running:
+        await running.session.deliver(LANE, b"a", b"b")
+        await running.idle()
+        assert (running.bodies("views"), running.bodies("parked")) == ([b"a", b"b"], [])
+
+
+BREAKS = [ConnectionError(), TimeoutError(), Impatient()]
+
+
+@pytest.mark.parametrize("fault", BREAKS, ids=[type(fault).__name__ for fault in BREAKS])
+async def test_a_broken_broker_ends_the_session_and_acknowledges_nothing(fault: Exception) -> None:
+    """So everything comes again, to whoever consumes next."""
+    async with Running(echo) as running:
+        running.session.publish_fault = fault
+        tags = await running.session.deliver(LANE, b"a", b"b")
+        with pytest.raises(type(fault)):
+            await running.task
+        assert running.session.unacknowledged == set(tags)
+
+
+async def test_a_database_that_stays_away_gives_the_deliveries_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long before RabbitMQ would drop the consumer; nothing is parked for it."""
+    monkeypatch.setattr(faults, "PATIENCE", -1.0)
+
+    async def handle(_: Sequence[Delivery]) -> Sequence[Result]:
+        raise AutoReconnect
+
+    async with Running(handle) as running:
+        await running.session.deliver(LANE, b"a")
+        with pytest.raises(Impatient):
+            await running.task
+        assert (running.session.unacknowledged, running.session.published) == ({1}, [])
+
+
+async def test_a_lost_connection_ends_the_session() -> None:
+    """It is not waited for inside."""
+    async with Running(echo) as running:
+        running.session.close()
+        with pytest.raises(ConnectionError):
+            await running.task
+
+
+async def test_stopping_takes_nothing_more_and_finishes_what_is_in_hand() -> None:
+    """Its consumers are cancelled, and what had been taken is published and acknowledged."""
+    going_on = asyncio.Event()
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        await going_on.wait()
+        return await echo(group)
+
+    async with Running(handle) as running:
+        await running.session.deliver(LANE, b"x")
+        running.stopping.set()
+        await running.session.until(lambda: not running.session.takes)
+        going_on.set()
+        await running.task
+        assert running.bodies("views") == [b"x"]
+
+
+async def test_a_new_queue_is_taken_up_and_one_that_is_no_longer_wanted_is_left() -> None:
+    """A newly connected system's lane is consumed without a restart."""
+    async with Running(echo) as running:
+        running.wanted.append(OTHER)
+        await running.session.until(lambda: OTHER in running.session.takes)
+        running.wanted.remove(LANE)
+        await running.session.until(lambda: LANE not in running.session.takes)
+
+
+async def test_a_queue_whose_consumer_the_broker_ended_is_taken_up_again() -> None:
+    """It may have been made anew."""
+    async with Running(echo) as running:
+        running.session.takes.clear()
+        running.session.tell_cancelled(f"consumer of {LANE}")
+        await running.session.until(lambda: LANE in running.session.takes)
+
+
+async def test_a_queue_that_is_missing_does_not_keep_the_others_from_being_consumed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is asked for again from time to time; until it is there the replica is not ready."""
+    monkeypatch.setattr(worker, "LOOK_AGAIN_AFTER", 0.0)
+    async with Running(echo) as running:
+        await running.session.until(lambda: running.serving.consuming)
+        assert await running.serving.ready()
+        running.session.missing.add(OTHER)
+        running.wanted.append(OTHER)
+        await running.session.deliver(LANE, b"x")
+        await running.idle()
+        await asyncio.sleep(0.01)
+        assert not await running.serving.ready()
+        running.session.missing.clear()
+        await running.session.until(lambda: OTHER in running.serving.consuming)
+        assert await running.serving.ready()
+
+
+@pytest.mark.parametrize(("queues", "each"), [(1, 128), (2, 64), (32, 4), (300, 4)])
+async def test_prefetch_is_shared_among_the_lanes(queues: int, each: int) -> None:
+    """About as many in all however many systems there are, and a few for each at least."""
+    lanes = [f"casework.commands.s{n}" for n in range(queues)]
+    async with Running(echo, lanes) as running:
+        assert set(running.session.prefetches.values()) == {each}
+
+
+async def test_a_worker_begins_anew_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that is not there yet, a connection that is lost, a mistake of our own: none is the end."""
+    sessions = [FakeSession() for _ in range(3)]
+    coming: Iterator[FakeSession | Exception] = iter([ConnectionError(), *sessions])
+
+    @asynccontextmanager
+    async def open_session(_url: str, _exchange: str) -> AsyncIterator[Session]:
+        following = next(coming)
+        if isinstance(following, Exception):
+            raise following
+        yield following.real
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        return [] if group[0].message.body == b"mistake" else await echo(group)
+
+    async def queues() -> list[str]:
+        return [LANE]
+
+    monkeypatch.setattr(worker, "open_session", open_session)
+    working = Worker("amqp://x", "casework", queues, handle)
+    await working.start()
+    first, second, third = sessions
+    await first.until(lambda: first.takes)
+    first.close()
+    await second.until(lambda: second.takes)
+    await second.deliver(LANE, b"mistake")
+    await third.until(lambda: third.takes)
+    await third.deliver(LANE, b"x")
+    await third.until(lambda: not third.unacknowledged)
+    await working.stop()
+    assert (second.unacknowledged, [message.body for message in third.published]) == ({1}, [b"x"])
+    assert not await working.ready()
