@@ -73,7 +73,7 @@ def expired_lane_of(service: str) -> str:
 
 def is_expired(lane: str) -> bool:
     """Say whether the lane takes what had expired elsewhere."""
-    return lane.endswith(".expired")
+    return lane in {expired_lane_of(service) for service in SERVICES}
 
 
 def system_of(lane: str) -> str:
@@ -135,12 +135,15 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
     # At-least-once: an expired command reaches its service even if the broker dies in between.
     commands = lane | {"dead-letter-exchange": "expired", "dead-letter-strategy": "at-least-once"}
     undelivered = commands | {"dead-letter-routing-key": "registry.undelivered"}
+    inside = "|".join(_READS)  # a system may be called `views`: its lanes and its inbox are none of these
     return [
-        _policy("commands", r"^[a-z]+\.commands\.", commands, vhost),
+        _policy("commands", rf"^({inside})\.commands\.", commands, vhost),
         _policy("undelivered", r"^registry\.undelivered\.", undelivered, vhost),
         _policy("inboxes", r"^inbox\.", {"max-length": INBOX_LENGTH, "overflow": "drop-head", **kept}, vhost),
-        _policy("parked", r"\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head", **kept}, vhost),
-        _policy("inside", r"\.(views|events|dates|tasks|provisioned|expired)$", kept, vhost),
+        _policy(
+            "parked", rf"^({inside})\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head", **kept}, vhost
+        ),
+        _policy("inside", rf"^({inside})\.(views|events|dates|tasks|provisioned|expired)$", kept, vhost),
     ]
 
 

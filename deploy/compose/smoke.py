@@ -36,7 +36,9 @@ RIGHTS: Final = "id -u; sed -n 's/^CapEff:\\s*//p' /proc/1/status; touch /app/x 
 MAIL: Final = """
 import smtplib, urllib.parse
 server = urllib.parse.urlsplit(open("/run/secrets/smtp_url").read())
-with smtplib.SMTP(server.hostname, server.port) as smtp:
+with smtplib.SMTP(server.hostname, server.port, timeout=10) as smtp:
+    smtp.ehlo()
+    assert smtp.mail("exchange@imi.example")[0] == 530  # not without a login
     smtp.login(server.username, server.password)
     smtp.sendmail("exchange@imi.example", "smoke@imi.example", "Subject: smoke\\r\\n\\r\\n")
 """
@@ -149,7 +151,7 @@ def expect(what: str, found: object, wanted: object) -> None:
 
 
 def send_mail(compose: Compose) -> None:
-    """Send a mail with the notifier's login, and find it on the mails' page."""
+    """Send a mail with the notifier's login, without which it is refused, and find it on the mails' page."""
     in_service(compose, "notifier", MAIL)
     address = f"http://{compose('port', 'mailpit', '8025').strip()}/api/v1/messages"
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -15,6 +15,8 @@ from contracts.types import Message
 
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 """Printable ASCII: it is repeated in the outcome's properties, and read by people in logs."""
+_NAMEABLE = re.compile(r"[\x21-\x7e]{1,255}")
+"""What a refusal can still name: one that is too long, but whole."""
 
 Fault = tuple[str, str | None]
 """The code of a refusal, and the field that is wrong."""
@@ -104,7 +106,7 @@ class Intake:
 
 def _faulty(system: str, message: DeliveredMessage, code: str, field: str | None) -> Faulty:
     properties = message.header.properties
-    named = _MESSAGE_ID.fullmatch(properties.message_id or "")
+    named = _NAMEABLE.fullmatch(properties.message_id or "")
     message_id, digest = named.group() if named else None, _digest(message)
     outcome_id = derived_uuid("faulty", system, message_id or "", digest, code)
     return Faulty(system, code, field, message_id, properties.message_type, outcome_id)

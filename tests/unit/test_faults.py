@@ -6,6 +6,7 @@ import itertools
 import pytest
 from pymongo.errors import (
     AutoReconnect,
+    BulkWriteError,
     DuplicateKeyError,
     ExecutionTimeout,
     NetworkTimeout,
@@ -16,7 +17,7 @@ from pymongo.errors import (
 )
 
 from services.chassis import faults
-from services.chassis.faults import Impatient, outlast, passes
+from services.chassis.faults import Impatient, TryAgain, outlast, passes
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,15 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def labelled(label: str) -> OperationFailure:
     """An error as the server labels it."""
-    return OperationFailure("x", 91, {"errorLabels": [label]})
+    return OperationFailure("x", 2, {"errorLabels": [label]})
+
+
+def bulk(*codes: int, unconfirmed: bool = False) -> BulkWriteError:
+    """An error of a bulk write: of some of its operations, or of the majority that should have confirmed it."""
+    concern = [{"code": 64, "errmsg": "x"}] if unconfirmed else []
+    return BulkWriteError(
+        {"writeErrors": [{"code": code, "index": 0} for code in codes], "writeConcernErrors": concern}
+    )
 
 
 FAULTS: list[tuple[str, Exception, bool]] = [
@@ -35,10 +44,16 @@ FAULTS: list[tuple[str, Exception, bool]] = [
     ("the primary changed", NotPrimaryError(), True),
     ("no server is found", ServerSelectionTimeoutError(), True),
     ("the network is slow", NetworkTimeout(), True),
-    ("the operation took too long", ExecutionTimeout("x"), True),
+    ("the operation took too long", ExecutionTimeout("x", 50), True),
     ("all connections are in use", WaitQueueTimeoutError(), True),
     ("the server says so", labelled("RetryableWriteError"), True),
     ("the server says something else", labelled("Other"), False),
+    ("a majority did not confirm", bulk(unconfirmed=True), True),
+    ("a disk is full", bulk(14031), True),
+    ("a document of several is there already", bulk(14031, 11000), False),
+    ("others were in the way", TryAgain(), True),
+    ("a login is not there yet", OperationFailure("x", 18), True),
+    ("a command is wrong", OperationFailure("x", 9), False),
     ("a connection is refused", ConnectionRefusedError(), True),
     ("a document is there already", DuplicateKeyError("x"), False),
     ("a mistake of ours", KeyError("x"), False),

@@ -16,7 +16,9 @@ from contracts.topology import (
     Definitions,
     exchange_of,
     exchange_topology,
+    expired_lane_of,
     inbox_of,
+    is_expired,
     is_undelivered,
     lanes_of,
     system_of,
@@ -174,7 +176,13 @@ def test_a_lane_names_its_system_and_its_kind(system: str) -> None:
         for lane in lanes_of(service, [system]):
             assert system_of(lane) == system
             assert is_undelivered(lane) == lane.startswith("registry.undelivered.")
-            assert is_expired(lane) == (system == "expired")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_lane_of_the_expired_is_told_from_the_lanes_of_systems(service: str) -> None:
+    """There the sender is known by its user id instead."""
+    assert is_expired(expired_lane_of(service))
+    assert not any(is_expired(lane) for lane in lanes_of(service, LIKE_EACH_OTHER))
 
 
 def routed(definitions: Definitions, exchange: str, key: str) -> set[str]:
