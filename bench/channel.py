@@ -21,7 +21,7 @@ class Returned(Exception):
     """No queue took a message."""
 
 
-class Nacked(Exception):
+class Nacked(ConnectionError):
     """The broker did not take a message: a queue is full, or its leader went."""
 
 

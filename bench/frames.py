@@ -141,8 +141,8 @@ def header(payload: bytes) -> tuple[int, Properties]:
     found, at = Properties(), _CONTENT.size
     at = _read(found, _BEFORE, flags, payload, at)
     if flags & _HEADERS:
-        used, found.headers = decode.field_table(payload[at:])
-        at += used
+        found.headers = _table(payload, at)
+        at += LONG.size + LONG.unpack_from(payload, at)[0]
     if flags & _DELIVERY_MODE:
         found.delivery_mode, at = payload[at], at + 1
     if flags & _PRIORITY:
@@ -173,4 +173,12 @@ def _short(text: str) -> bytes:
 
 def _text(payload: bytes, at: int) -> tuple[str, int]:
     end = at + 1 + payload[at]
-    return payload[at + 1 : end].decode(), end
+    return payload[at + 1 : end].decode(errors="replace"), end
+
+
+def _table(payload: bytes, at: int) -> Mapping[str, Any]:
+    """Return a table, or an empty one for what cannot be read: senders may put there whatever they like."""
+    try:
+        return decode.field_table(payload[at:])[1]
+    except (ValueError, OverflowError, OSError, RecursionError):
+        return {}

@@ -31,6 +31,11 @@ def authority_id(state: str, system: str, message_id: str) -> str:
     return f"{state}-{derived_code(8, 'authority', system, message_id)}"
 
 
+def coordinator_id(state: str) -> str:
+    """Return the number of a state's national coordinator: there is one."""
+    return f"{state}-{derived_code(8, 'national coordinator', state)}"
+
+
 def _digest(parts: tuple[str, ...], size: int) -> bytes:
     # Each part with its length: ("ab", "c") and ("a", "bc") are different things.
     text = "".join(f"{len(part)}:{part}" for part in parts)

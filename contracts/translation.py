@@ -1,8 +1,8 @@
 """What translation takes and gives: texts of an area, language by language, and the publication of a version."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from contracts.languages import Language
 from contracts.types import Code, Message, Part
@@ -38,6 +38,12 @@ class Period(Part):
 
     days: Annotated[int, Field(ge=1, le=3650)] | None = None
     working_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.days is None) == (self.working_days is None):
+            raise ValueError("either days or working_days")
+        return self
 
 
 class Deadlines(Part):

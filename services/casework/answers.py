@@ -54,7 +54,8 @@ def _arises(item: ItemRule, items: Mapping[str, ItemRule], values: Mapping[str, 
     """A sub-question whose question was not asked stands by itself."""
     if item.condition is None or item.condition.question not in items:
         return True
-    return values.get(item.condition.question) == item.condition.option
+    answer = values.get(item.condition.question)
+    return item.condition.option in answer if isinstance(answer, tuple) else item.condition.option == answer
 
 
 def check_value(item: ItemRule, value: Value) -> str | None:

@@ -8,11 +8,26 @@ from contracts.languages import ZONES
 from contracts.translation import AreaRules
 from services.casework.case import Case
 
+_SATURDAY = 5
+
 
 def acceptance_due(rules: AreaRules, sent_at: datetime, day: timedelta) -> datetime:
-    """Return by when a request sent at `sent_at` is to be accepted. `day` is how long a day is."""
+    """Return by when a request sent at `sent_at` is to be accepted. `day` is how long a day is.
+
+    Working days skip Saturdays and Sundays (Regulation 1182/71, Art. 2(2)); public holidays are not skipped yet.
+    """
     period = rules.deadlines.acceptance
-    return sent_at + day * (period.days or period.working_days or 0)
+    days = period.days if period.days is not None else _calendar_days(sent_at.date(), period.working_days or 0)
+    return sent_at + day * days
+
+
+def _calendar_days(begin: date, working_days: int) -> int:
+    """Return after how many days so many working days are over; the first day does not count (Art. 3(1))."""
+    count = 0
+    while working_days:
+        count += 1
+        working_days -= (begin + timedelta(days=count)).weekday() < _SATURDAY
+    return count
 
 
 def end_of_day(day: date, state: str) -> datetime:

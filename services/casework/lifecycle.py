@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
+from contracts.languages import ZONES
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules
 from contracts.types import FreeText
@@ -59,10 +61,9 @@ class Now:
     at: datetime
     day: timedelta = timedelta(days=1)
 
-    @property
-    def today(self) -> date:
-        """The calendar day."""
-        return self.at.date()
+    def today(self, state: str) -> date:
+        """The calendar day in a state."""
+        return self.at.astimezone(ZoneInfo(ZONES[state])).date()
 
 
 def send(
@@ -96,11 +97,11 @@ def _cannot_send(
         return Refusal("unknown-area", "area")
     if area.code not in sender.areas:
         return Refusal("no-access", "area")
-    if recipient is None or not recipient.active or area.code not in recipient.areas:
+    if recipient is None or recipient == sender or not recipient.active or area.code not in recipient.areas:
         return Refusal("recipient-not-found", "recipient")
     if recipient.side.country == sender.side.country and not area.rules.workflow.own_state_cases:
         return Refusal("own-state", "recipient")
-    if command.wished_date < now.today:
+    if command.wished_date < now.today(recipient.side.country):
         return Refusal("date-in-the-past", "wished_date")
     return check_asked(area.rules, command.questions) or check_particulars(area.rules, command.particulars)
 
@@ -122,8 +123,9 @@ def proceed(case: Case, command: AcceptRequest | Reply | CloseCase, rules: AreaR
 
 
 def _accept(case: Case, command: AcceptRequest, _: AreaRules, now: Now) -> Entry | Refusal:
-    agreed = command.propose_date or max(case.wished_date, now.today)
-    if agreed < now.today:
+    today = now.today(case.recipient.country)
+    agreed = command.propose_date or max(case.wished_date, today)
+    if agreed < today:
         return Refusal("date-in-the-past", "propose_date")
     return {"agreed_date": agreed.isoformat(), "answer_due": end_of_day(agreed, case.recipient.country)}
 

@@ -162,13 +162,17 @@ class _Draft:
         push: Document = {"history": {"$each": self.new_entries}} if self.new_entries else {}
         if self.new_refusals:
             push["refused"] = {"$each": self.new_refusals, "$slice": -REFUSALS_KEPT}
-        return UpdateOne({"_id": self.id, "rev": self.rev}, {"$push": push, "$set": fields, "$inc": {"rev": 1}})
+        change: Document = {"$push": push, "$set": fields, "$inc": {"rev": 1}}
+        if self.new_entries:
+            change["$unset"] = {"expires": ""}  # a tombstone no longer
+        return UpdateOne({"_id": self.id, "rev": self.rev}, change)
 
 
 def _tombstone(whole: Document, fields: Document) -> Document:
     return {key: value for key, value in whole.items() if key != "history"} | fields
 
 
+_REUSED: Final = Refuse(Refusal("message-id-reused", "message_id"))
 _EXPIRED: Final = Refuse(Refusal("expired", "expiration"))
 
 
@@ -186,15 +190,18 @@ class _Group:
         known = self._known(command, place) or self._known(command, own_place)
         if known:
             return known
-        if command.key in self._reused:
-            return Settled((), Refusal("message-id-reused", "message_id")), ""
         draft = self._draft(place)
-        decision = _EXPIRED if command.expired else self._decide(tuple(draft.history), command)
+        decision = self._beforehand(command) or self._decide(tuple(draft.history), command)
         if isinstance(decision, Later):
             return decision, ""
         if isinstance(decision, Change):
             return self._change(draft, decision, command), place
         return self._refuse(decision, command, place if decision.in_document else own_place)
+
+    def _beforehand(self, command: Command) -> Refuse | None:
+        if command.key in self._reused:
+            return _REUSED
+        return _EXPIRED if command.expired else None
 
     def _known(self, command: Command, place: str) -> tuple[Settled, str] | None:
         draft = self._draft(place)

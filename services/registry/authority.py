@@ -67,7 +67,7 @@ def authority_from(authority_id: str, history: Iterable[Entry]) -> Authority | N
     return authority
 
 
-def appoint(command: AppointCoordinator, system: str, there_is_one: bool, at: datetime) -> Entry | Refusal:
+def appoint(command: AppointCoordinator, system: str, *, there_is_one: bool, at: datetime) -> Entry | Refusal:
     """Return the first entry of a national coordinator. Only the operator appoints one, and one for each state."""
     if system != OPERATOR:
         return Refusal("operator-only", None)

@@ -27,7 +27,7 @@ class Connections:
         if system is None:
             raise LookupError(message.system)
         await self._store.set_live(system.id)
-        coordinator = await self._store.coordinator_of(system.id)
+        coordinator = await self._store.coordinator_of(system)
         if coordinator:
             await self._feed.publish(_outgoing("event.authority", coordinator.state(), event_id(coordinator)))
         name = f"{system.id}/{system.version}"

@@ -18,7 +18,6 @@ def fields_of(authority: Authority) -> dict[str, Any]:
         "status": authority.status,
         "kind": authority.kind,
         "country": authority.details.country,
-        "system": authority.system,
         "areas": list(authority.details.areas),
         "words": words_of(authority.details.names.values()),
     }
@@ -31,7 +30,7 @@ def words_of(names: Iterable[str]) -> list[str]:
 
 def plain(text: str) -> str:
     """Return the text in lower case, without accents."""
-    letters = unicodedata.normalize("NFKD", text.casefold())
+    letters = unicodedata.normalize("NFKD", text.casefold()).casefold()  # signs such as № fall apart into capitals
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
@@ -54,6 +53,8 @@ def query_of(search: Search) -> Mapping[str, Any]:
     if search.area:
         query["areas"] = search.area
     beginnings = _WORD.findall(plain(search.name or ""))[:_SEARCH_WORDS]
+    if search.name and not beginnings:
+        query["words"] = {"$in": []}  # nothing but punctuation begins no word
     if beginnings:  # anchored, so that the index serves
         query["$and"] = [{"words": {"$regex": f"^{re.escape(word)}"}} for word in beginnings]
     return query

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from contracts.identity import authority_id, derived_uuid
+from contracts.identity import authority_id, coordinator_id, derived_uuid
 from contracts.inbox import AuthorityUpdate, View
 from contracts.refusal import Refusal
 from contracts.registry import Apply, AppointCoordinator, Approve, ConnectSystem, Reject, Search
@@ -54,14 +54,19 @@ class Onboarding:
 
     async def _appoint(self, command: Command, body: AppointCoordinator) -> Answer:
         """First the system, whose name only one may take; then the coordinator. Repeated, each finds itself done."""
-        there_is_one = await self._store.has_coordinator(body.details.country)
-        entry = appoint(body, command.system, there_is_one, _now())
+        place = coordinator_id(body.details.country)
+        there_is_one = await self._store.authority(place) is not None
+        entry = appoint(body, command.system, there_is_one=there_is_one, at=_now())
         wrong = entry if isinstance(entry, Refusal) else None
         system = await self._claim(command, body, body.details.country, wrong)
         if system.refusal:
             return Answer(refused(command, system.refusal))
-        place = authority_id(body.details.country, command.system, command.message_id)
-        settled = await _settle(self._store.authorities, command, place, lambda _: entry)
+        settled = await _settle(
+            self._store.authorities,
+            command,
+            place,
+            lambda history: appoint(body, command.system, there_is_one=bool(history), at=_now()),
+        )
         answer = self._told(command, place, settled)
         # The others hear of a coordinator once its inbox is there (see `Connections`).
         events = () if settled.refusal else (_provision(body.account.system, system),)

@@ -1,5 +1,6 @@
 """What the registry keeps: authorities and systems, each as its history."""
 
+from contracts.identity import coordinator_id
 from contracts.registry import Search
 from services.chassis.histories import Histories, History
 from services.chassis.mongo import Database, Document
@@ -22,18 +23,13 @@ class Store:
         """Make the indexes."""
         await self.authorities.prepare()
         await self.systems.prepare()
-        for keys in (["country", "words"], ["words"], ["country", "areas"], ["areas"], ["kind", "country"]):
+        for keys in (["country", "words"], ["words"], ["country", "areas"], ["areas"]):
             await self._authorities.create_index([("status", 1), *((key, 1) for key in keys)])
 
     async def authority(self, authority_id: str) -> Authority | None:
         """Return an authority, whatever its status."""
         found = await self._authorities.find_one({"_id": authority_id}, {"history": 1})
         return authority_from(authority_id, found.get("history", ())) if found else None
-
-    async def has_coordinator(self, country: str) -> bool:
-        """Say whether a state has its national coordinator."""
-        query = {"status": "active", "kind": "national-coordinator", "country": country}
-        return await self._authorities.find_one(query, {"_id": 1}) is not None
 
     async def search(self, search: Search) -> list[Authority]:
         """Return the active authorities that fit, in the order of their ids."""
@@ -54,11 +50,10 @@ class Store:
         """Note that the broker has everything that the system needs."""
         await self._systems.update_one({"_id": system_id}, {"$set": {"live": True}})
 
-    async def coordinator_of(self, system_id: str) -> Authority | None:
+    async def coordinator_of(self, system: System) -> Authority | None:
         """Return the coordinator that was appointed together with a system, if it was."""
-        query = {"status": "active", "kind": "national-coordinator", "system": system_id}
-        found = await self._authorities.find_one(query, {"history": 1})
-        return authority_from(str(found["_id"]), found["history"]) if found else None
+        coordinator = await self.authority(coordinator_id(system.state))
+        return coordinator if coordinator and coordinator.system == system.id else None
 
 
 def _authority_fields(history: History) -> Document:

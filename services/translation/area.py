@@ -1,10 +1,10 @@
 """An area's version: its rules, and which texts they call for. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from contracts.translation import AreaRules, ItemRule
+from contracts.translation import AreaRules, Condition, ItemRule
 
 YES_NO_UNKNOWN = ("yes", "no", "unknown")
 
@@ -45,22 +45,35 @@ def options_of(item: ItemRule) -> tuple[str, ...]:
 def inconsistency(rules: AreaRules) -> str | None:
     """Return the code of the first item that contradicts the rest, or nothing."""
     for items in (rules.particulars, rules.questions):
-        ordered = sorted(item.code for item in items)
-        if twice := next((one for one, other in pairwise(ordered) if one == other), None):
+        if twice := _twice([item.code for item in items]):
             return twice
-    return next((item.code for item in items_of(rules).values() if not _consistent(item, rules)), None)
+    wrong = (item.code for item in rules.particulars if item.condition or not _options_fit(item))
+    return next(wrong, None) or _unreachable(rules.questions)
 
 
-def _consistent(item: ItemRule, rules: AreaRules) -> bool:
-    if not _options_fit(item):
-        return False
-    if item.condition is None:
-        return True
-    asked = {question.code: question for question in rules.questions}.get(item.condition.question)
-    return asked is not None and asked is not item and item.condition.option in options_of(asked)
+def _unreachable(questions: Sequence[ItemRule]) -> str | None:
+    """A condition may name a question that stands before, so that none waits for itself."""
+    before: dict[str, ItemRule] = {}
+    for item in questions:
+        if not _options_fit(item) or (item.condition and not _can_hold(item.condition, before)):
+            return item.code
+        before[item.code] = item
+    return None
+
+
+def _can_hold(condition: Condition, before: Mapping[str, ItemRule]) -> bool:
+    asked = before.get(condition.question)
+    return asked is not None and condition.option in options_of(asked)
+
+
+def _twice(codes: Iterable[str]) -> str | None:
+    ordered = sorted(codes)
+    return next((one for one, other in pairwise(ordered) if one == other), None)
 
 
 def _options_fit(item: ItemRule) -> bool:
+    if _twice(item.options):
+        return False
     if item.type == "yes-no-unknown":
         return item.options in ((), YES_NO_UNKNOWN)
     return (item.type in ("single", "multiple")) == bool(item.options)

@@ -48,7 +48,7 @@ class Reading:
         if item.type == "date":
             return format_date(date.fromisoformat(value), "long", locale(self.languages[0]))
         if item.type == "number":
-            return format_decimal(value, locale=locale(self.languages[0]))
+            return format_decimal(value, locale=locale(self.languages[0]), decimal_quantization=False)
         if item.type == "country":
             return self.country(value)
         if item.type == "text":

@@ -109,4 +109,4 @@ def command(body: Message, system: str, message_id: str = "1", digest: str | Non
 
 def later(days: int) -> date:
     """The day so many days after the tests' today."""
-    return NOW.today + timedelta(days=days)
+    return NOW.today("DE") + timedelta(days=days)

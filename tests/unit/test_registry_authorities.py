@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.identity import authority_id
+from contracts.identity import authority_id, coordinator_id
 from contracts.inbox import AuthorityUpdate, Outcome
 from contracts.refusal import Refusal
 from contracts.registry import Account, Apply, AppointCoordinator, Approve, ConnectSystem, Details, Reject
@@ -82,7 +82,7 @@ def test_only_the_operator_appoints_one_coordinator_for_each_state(
 ) -> None:
     """What is appointed is active at once, and coordinates."""
     body = AppointCoordinator(details=details(), account=account("hu-nimic"), user=HANDLER)
-    entry = appoint(body, system, there_is_one, AT)
+    entry = appoint(body, system, there_is_one=there_is_one, at=AT)
     if refusal:
         assert entry == refusal
         return
@@ -203,11 +203,11 @@ TOLD: list[tuple[str, str, Message]] = [
     (
         "hu-hivatal",
         "0",
-        Apply(coordinator=authority_id("HU", OPERATOR, "0"), details=details("HU"), user=HANDLER),
+        Apply(coordinator=coordinator_id("HU"), details=details("HU"), user=HANDLER),
     ),
 ]
 """Two coordinators and an application, from which the rest goes on."""
-_deciding = st.sampled_from([authority_id("HU", OPERATOR, "0"), authority_id("AT", OPERATOR, "1")])
+_deciding = st.sampled_from([coordinator_id("HU"), authority_id("AT", OPERATOR, "1")])
 _applied = st.just(authority_id("HU", "hu-hivatal", "0"))
 decisions = st.one_of(
     st.builds(Approve, authority=_deciding, applicant=_applied, user=st.just(HANDLER)),
@@ -264,7 +264,7 @@ async def test_a_decision_is_told_to_whoever_decided_and_to_whoever_applied() ->
     desk = Onboarding(cast("Store", MemoryStore()))
     for system, message_id, body in TOLD:
         await desk([command(body, system, message_id)])
-    number, coordinating = authority_id("HU", "hu-hivatal", "0"), authority_id("HU", OPERATOR, "0")
+    number, coordinating = authority_id("HU", "hu-hivatal", "0"), coordinator_id("HU")
     body = Reject(authority=coordinating, applicant=number, reason=REASON, user=HANDLER)
     (answer,) = await desk([command(body, "hu-nimic", "9")])
     (told,) = answer.views

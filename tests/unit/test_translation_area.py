@@ -18,7 +18,6 @@ CONSISTENT: list[tuple[str, tuple[ItemRule, ...]]] = [
     ("yes, no, unknown spelt out", (item("q", "yes-no-unknown", options=("yes", "no", "unknown")),)),
     ("a choice", (item("q", "single", options=("a", "b")),)),
     ("a sub-question of yes or no", (item("genuine", "yes-no-unknown"), item("q", "text", condition=YES))),
-    ("a sub-question that stands first", (item("q", "text", condition=YES), item("genuine", "yes-no-unknown"))),
     (
         "a sub-question of a choice",
         (item("p", "single", options=("a",)), item("q", "date", condition=Condition(question="p", option="a"))),
@@ -40,6 +39,13 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("options of a date", {"questions": (item("q", "date", options=("a",)),)}, "q"),
     ("options of free text", {"particulars": (item("q", "text", options=("a",)),)}, "q"),
     ("other options than yes, no, unknown", {"questions": (item("q", "yes-no-unknown", options=("yes",)),)}, "q"),
+    (
+        "a sub-question that stands before its question",
+        {"questions": (item("q", "text", condition=YES), item("genuine", "yes-no-unknown"))},
+        "q",
+    ),
+    ("a particular with a condition", {"particulars": (item("q", "text", condition=YES),)}, "q"),
+    ("an option twice", {"questions": (item("q", "single", options=("x", "x")),)}, "q"),
     ("a condition on nothing", {"questions": (item("q", "text", condition=YES),)}, "q"),
     (
         "a condition on itself",
