@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import structlog
 from pydantic_core import to_json
 
 from contracts.identity import derived_uuid
@@ -13,6 +14,8 @@ from services.chassis import metrics
 from services.chassis.bus import Outgoing
 from services.chassis.intake import Command, Faulty, Intake
 from services.chassis.worker import Delivery, Handled, Later, Result
+
+log = structlog.get_logger()
 
 VIEWS = "views"
 """Routing key by which translation gets what systems shall read."""
@@ -91,14 +94,13 @@ def refused(command: Command, refusal: Refusal, *, reader: AuthorityId | None = 
 def _say(command: Command, answer: Answer | Later) -> Result:
     if isinstance(answer, Later):
         return answer
-    _count(command.body.TYPE, answer.outcome.message)
+    _note(command.system, command.message_id, command.body.TYPE, answer.outcome.message)
     views = Views(views=(answer.outcome, *answer.views))
     shown = _outgoing(VIEWS, views, derived_uuid("views", command.key, command.digest), command)
     return Handled([shown, *(_outgoing(e.routing_key, e.message, e.message_id, command) for e in answer.events)])
 
 
 def _refuse(faulty: Faulty) -> Result:
-    metrics.REFUSALS.labels(faulty.code).inc()
     outcome = Outcome(
         command=faulty.message_id,
         command_type=None,
@@ -106,6 +108,7 @@ def _refuse(faulty: Faulty) -> Result:
         refused=Refused(code=faulty.code, field=faulty.field),
     )
     view = View(to=faulty.system, message_id=faulty.outcome_id, correlation_id=faulty.message_id, message=outcome)
+    _note(faulty.system, faulty.message_id, "none", outcome)
     body = to_json(Views(views=(view,)), exclude_none=True)
     return Handled([Outgoing(VIEWS, Views.TYPE, body, derived_uuid("views", faulty.outcome_id), faulty.message_id)])
 
@@ -118,8 +121,12 @@ def _outgoing(routing_key: str, message: Message, message_id: str, cause: Comman
     return Outgoing(routing_key, message.TYPE, body, message_id, cause.message_id, headers)
 
 
-def _count(kind: str, outcome: object) -> None:
-    if isinstance(outcome, Outcome):
-        metrics.COMMANDS.labels(kind, outcome.status).inc()
-        if outcome.refused:
-            metrics.REFUSALS.labels(outcome.refused.code).inc()
+def _note(system: str, message_id: str | None, kind: str, outcome: object) -> None:
+    """Count and log what came of a command: who, what, how it ended; never what it says."""
+    if not isinstance(outcome, Outcome):
+        return
+    code = outcome.refused.code if outcome.refused else None
+    metrics.COMMANDS.labels(kind, outcome.status).inc()
+    if code:
+        metrics.REFUSALS.labels(code).inc()
+    log.info("command", system=system, correlation_id=message_id, type=kind, outcome=outcome.status, code=code)

@@ -1,0 +1,80 @@
+"""`imi`, the command line, as an operator or an integrator types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from client.account import new_password
+from client.topology import ACCOUNTS
+from contracts.topology import OPERATOR, SERVICES, VHOST
+from tests.world import AREA, LEGISLATION, World
+
+IMI = Path(sys.executable).parent / "imi"
+
+
+def imi(*arguments: str, status: int = 0, given: str | None = None, **environment: str) -> str:
+    """Run `imi` and return what it printed. Its exit status must be the given one."""
+    done = subprocess.run(
+        [IMI, *arguments], input=given, text=True, capture_output=True, env=os.environ | environment, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_password_and_its_hash_are_made_on_this_side() -> None:
+    """Two calls give two passwords; only the hash is meant to travel."""
+    one, other = (json.loads(imi("password", "--json")) for _ in range(2))
+    assert one["password"] != other["password"]
+    assert len(one["password_hash"]) == 48
+
+
+def test_the_definitions_hold_no_password(tmp_path: Path) -> None:
+    """What a broker imports has every service's account, the operator's system, and hashes alone."""
+    passwords = {name: new_password() for name in ACCOUNTS}
+    for name, password in passwords.items():
+        (tmp_path / name).write_text(password)
+    printed = imi("topology", "definitions", "--secrets", str(tmp_path))
+    definitions = json.loads(printed)
+    assert {user["name"] for user in definitions["users"]} >= {OPERATOR, *(f"service.{name}" for name in SERVICES)}
+    assert {vhost["name"] for vhost in definitions["vhosts"]} == {VHOST}
+    assert not [password for password in passwords.values() if password in printed]
+
+
+def test_every_area_is_translated_into_every_language() -> None:
+    """`coverage` shows 100 % for all of them, and says so by its exit status."""
+    folders = [str(file.parent) for file in LEGISLATION.glob("*/area.yaml")]
+    assert "99%" not in imi("legislation", "coverage", *folders)
+
+
+@pytest.mark.servers
+def test_the_topology_is_applied_to_a_running_broker_as_often_as_one_likes(world: World, tmp_path: Path) -> None:
+    """What is there stays: the accounts keep their passwords, the exchange goes on."""
+    for name in ACCOUNTS:
+        (tmp_path / name).write_text(world.exchange.passwords[name])
+    admin = world.exchange.addresses.rabbit_admin
+    url = world.exchange.addresses.management_url_for(admin.name, admin.password)
+    for _ in range(2):
+        imi("topology", "apply", "--secrets", str(tmp_path), IMI_MANAGEMENT_URL=url)
+    world.exchange.wait_until_ready()
+
+
+@pytest.mark.servers
+def test_the_operator_publishes_an_area_again_without_changing_it(world: World) -> None:
+    """A version that is published already is left as it is."""
+    printed = imi("legislation", "publish", str(LEGISLATION / AREA), IMI_URL=world.url(OPERATOR))
+    assert "published in 26 languages" in printed
+
+
+@pytest.mark.servers
+def test_a_system_sends_a_command_from_a_file_and_reads_its_outcome(world: World) -> None:
+    """Exit status 0 when it was done, 1 when it was refused; the outcome is printed as JSON either way."""
+    search = {"country": "HU", "name": "oktatasi"}
+    found = json.loads(imi("send", "registry.search.v1", "-", given=json.dumps(search), IMI_URL=world.url("de-other")))
+    assert [card["id"] for card in found["found"]] == [world.ids["hu-hivatal"]]
+    request = world.request(authority=world.ids["de-other"], wished_date="2020-01-01").model_dump_json()
+    refused = imi("send", "casework.send_request.v1", "-", given=request, status=1, IMI_URL=world.url("de-other"))
+    assert json.loads(refused)["refused"]["code"] == "date-in-the-past"
