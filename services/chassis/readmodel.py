@@ -1,11 +1,16 @@
 """A copy of another service's data, fed by its events: the newest version wins, in whatever order they come."""
 
+import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pymongo.errors import DuplicateKeyError
 
 from services.chassis.mongo import Collection, Document
+
+FRESH_FOR: Final = 1.0
+"""Seconds for which a thing is not read again. Events may be as late as that, so decisions are no less sure."""
+AT_HAND: Final = 10_000
 
 
 class ReadModel:
@@ -14,18 +19,29 @@ class ReadModel:
     def __init__(self, collection: Collection) -> None:
         """Keep them in `collection`."""
         self.collection = collection
+        self._at_hand: dict[str, tuple[float, Document]] = {}
 
     async def put(self, key: str, version: int, fields: Mapping[str, Any]) -> None:
         """Store what is newer than what is there; drop what is not."""
         older, newer = {"_id": key, "version": {"$lt": version}}, {**fields, "version": version}
         try:
             await self.collection.replace_one(older, newer, upsert=True)
-        except (
-            DuplicateKeyError
-        ):  # there by now: in this version or a newer one, or in an older one just put by another
+        except DuplicateKeyError:  # there by now: in this version or a newer one, or in an older one by another replica
             await self.collection.replace_one(older, newer)
 
     async def get(self, keys: Iterable[str]) -> dict[str, Document]:
-        """Return those of `keys` that are known."""
-        found = self.collection.find({"_id": {"$in": sorted(set(keys))}})
-        return {str(document["_id"]): dict(document) async for document in found}
+        """Return those of `keys` that are known, at most a second old; the unknown are always asked for."""
+        now, wanted = time.monotonic(), set(keys)
+        at_hand = {key: found for key in wanted if (found := self._at_hand.get(key)) and found[0] > now - FRESH_FOR}
+        missing = sorted(wanted - at_hand.keys())
+        if missing:
+            at_hand |= await self._read(missing, now)
+        return {key: document for key, (_, document) in at_hand.items()}
+
+    async def _read(self, keys: list[str], now: float) -> dict[str, tuple[float, Document]]:
+        found = self.collection.find({"_id": {"$in": keys}})
+        read = {str(document["_id"]): (now, dict(document)) async for document in found}
+        if len(self._at_hand) > AT_HAND:
+            self._at_hand.clear()
+        self._at_hand |= read
+        return read

@@ -25,7 +25,7 @@ from services.chassis.parking import parked
 log = structlog.get_logger()
 
 GROUP = 100
-PREFETCH_IN_ALL = 128
+PREFETCH_IN_ALL = 400
 LOOK_FOR_QUEUES_EVERY = 0.5
 LOOK_AGAIN_AFTER = 10.0
 """Seconds before a queue that was missing is asked for again."""
