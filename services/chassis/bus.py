@@ -30,7 +30,11 @@ BROKEN = BROKER_AWAY
 
 
 class Unroutable(Exception):
-    """This message can go nowhere: its addressee does not exist (any more), or it is larger than the broker takes."""
+    """This message can go nowhere: its addressee does not exist (any more)."""
+
+
+class TooLarge(Exception):
+    """The broker does not take a message of this size."""
 
 
 Take = Callable[[DeliveredMessage], Coroutine[Any, Any, None]]
@@ -60,10 +64,11 @@ class Session:
     async def publish(self, message: Outgoing) -> None:
         """Publish persistently; return when the broker has it safe in a queue.
 
-        Raises `Unroutable` when no queue takes it, one of `BROKEN` when the broker cannot be relied on.
+        Raises `Unroutable` when no queue takes it, `TooLarge` when the broker would not, one of `BROKEN` when the
+        broker cannot be relied on.
         """
         if len(message.body) > MAX_MESSAGE_SIZE:
-            raise Unroutable("too large")
+            raise TooLarge
         properties = Basic.Properties(
             content_type="application/json",
             delivery_mode=2,

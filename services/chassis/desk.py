@@ -7,18 +7,16 @@ import structlog
 from pydantic_core import to_json
 
 from contracts.identity import derived_uuid
-from contracts.inbox import Outcome, Refused, View, Views
+from contracts.inbox import Outcome, Refused, View
 from contracts.refusal import Refusal
 from contracts.types import AuthorityId, Message
 from services.chassis import metrics
 from services.chassis.bus import Outgoing
 from services.chassis.intake import Command, Faulty, Intake
-from services.chassis.worker import Delivery, Handled, Later, Result
+from services.chassis.together import Said, together
+from services.chassis.worker import Delivery, Later, Result
 
 log = structlog.get_logger()
-
-VIEWS = "views"
-"""Routing key by which translation gets what systems shall read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Desk:
         checked = [self._intake.check(delivery.queue, delivery.message, delivery.age) for delivery in deliveries]
         commands = [one for one in checked if isinstance(one, Command)]
         answers = iter(await self._handle(commands) if commands else ())
-        return [_refuse(one) if isinstance(one, Faulty) else _say(one, next(answers)) for one in checked]
+        return together([_refuse(one) if isinstance(one, Faulty) else _say(one, next(answers)) for one in checked])
 
 
 def outcome_of(command: Command, outcome: Outcome, reader: AuthorityId | None = None) -> View:
@@ -91,16 +89,15 @@ def refused(command: Command, refusal: Refusal, *, reader: AuthorityId | None = 
     return outcome_of(command, outcome, reader)
 
 
-def _say(command: Command, answer: Answer | Later) -> Result:
+def _say(command: Command, answer: Answer | Later) -> Said | Later:
     if isinstance(answer, Later):
         return answer
     _note(command.system, command.message_id, command.body.TYPE, answer.outcome.message)
-    views = Views(views=(answer.outcome, *answer.views))
-    shown = _outgoing(VIEWS, views, derived_uuid("views", command.key, command.digest), command)
-    return Handled([shown, *(_outgoing(e.routing_key, e.message, e.message_id, command) for e in answer.events)])
+    events = tuple(_outgoing(e.routing_key, e.message, e.message_id, command) for e in answer.events)
+    return Said.of((answer.outcome, *answer.views), events)
 
 
-def _refuse(faulty: Faulty) -> Result:
+def _refuse(faulty: Faulty) -> Said:
     outcome = Outcome(
         command=faulty.message_id,
         command_type=None,
@@ -109,8 +106,7 @@ def _refuse(faulty: Faulty) -> Result:
     )
     view = View(to=faulty.system, message_id=faulty.outcome_id, correlation_id=faulty.message_id, message=outcome)
     _note(faulty.system, faulty.message_id, "none", outcome)
-    body = to_json(Views(views=(view,)), exclude_none=True)
-    return Handled([Outgoing(VIEWS, Views.TYPE, body, derived_uuid("views", faulty.outcome_id), faulty.message_id)])
+    return Said.of((view,))
 
 
 def _outgoing(routing_key: str, message: Message, message_id: str, cause: Command) -> Outgoing:

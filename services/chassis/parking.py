@@ -30,3 +30,20 @@ def parked(queue: str, message: DeliveredMessage, reason: str) -> Outgoing:
             "imi-redelivered": bool(message.redelivered),
         },
     )
+
+
+def unroutable(queue: str, message: Outgoing) -> Outgoing:
+    """Return a message of our own that no queue takes, as it goes to the `parked` queue. Its cause was in `queue`."""
+    return Outgoing(
+        routing_key=ROUTING_KEY,
+        type=message.type,
+        body=message.body,
+        message_id=derived_uuid("parked", queue, message.message_id, "unroutable"),
+        correlation_id=message.correlation_id,
+        headers={
+            "imi-reason": "unroutable",
+            "imi-queue": queue,
+            "imi-routing-key": message.routing_key,
+            "imi-message-id": message.message_id,
+        },
+    )

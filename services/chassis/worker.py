@@ -17,10 +17,10 @@ from aiormq.abc import DeliveredMessage
 
 from services.chassis import metrics
 from services.chassis.acker import Acker
-from services.chassis.bus import BROKEN, Outgoing, Session, Take, Unroutable, open_session
+from services.chassis.bus import BROKEN, Outgoing, Session, Take, TooLarge, Unroutable, open_session
 from services.chassis.faults import Impatient, outlast
 from services.chassis.logs import where
-from services.chassis.parking import parked
+from services.chassis.parking import parked, unroutable
 
 log = structlog.get_logger()
 
@@ -281,7 +281,16 @@ class _Serving:
         try:
             await self.session.publish(message)
         except Unroutable:
-            await self.session.publish(_park(cause, "unroutable", [message.routing_key]))
+            await self.session.publish(_set_aside(cause, message))
+        except TooLarge:
+            await self.session.publish(_park(cause, "too large", [message.routing_key]))
+
+
+def _set_aside(cause: Delivery, message: Outgoing) -> Outgoing:
+    """Park what a message says, not its cause: it may speak for others of the group too."""
+    metrics.PARKED.labels("unroutable").inc()
+    log.error("parked", queue=cause.queue, message_id=message.message_id, reason="unroutable")
+    return unroutable(cause.queue, message)
 
 
 def _park(delivery: Delivery, reason: str, places: list[str]) -> Outgoing:

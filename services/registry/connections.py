@@ -7,8 +7,8 @@ from contracts.inbox import SystemUpdate, View, Views
 from contracts.registry import Provisioned
 from contracts.types import Message
 from services.chassis.bus import Outgoing
-from services.chassis.desk import VIEWS
 from services.chassis.feed import Feed
+from services.chassis.together import VIEWS
 from services.registry.handlers import event_id
 from services.registry.store import Store
 

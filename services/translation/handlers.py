@@ -1,22 +1,29 @@
 """Views in, inbox messages out; and the operator's publication of legislation."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+import structlog
 from pydantic_core import from_json, to_json
 
 from contracts.identity import derived_uuid
+from contracts.inbox import Views
 from contracts.languages import LAST_RESORT
 from contracts.refusal import Refusal
 from contracts.topology import OPERATOR, inbox_of
 from contracts.translation import AreaPublished, PublishArea, PutTexts
+from services.chassis import metrics
 from services.chassis.bus import Outgoing
 from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.intake import Command
+from services.chassis.parking import ROUTING_KEY
 from services.chassis.worker import Delivery, Handled
-from services.translation.area import codes_of, inconsistency
+from services.translation.area import AreaTexts, codes_of, inconsistency
 from services.translation.reading import Reading, Sentences, in_order
 from services.translation.render import Areas, Json, area_of, render
 from services.translation.store import Store
+
+log = structlog.get_logger()
 
 
 class Translator:
@@ -33,11 +40,22 @@ class Translator:
         views = [view for group in groups for view in group]
         languages = await self._store.languages(name for view in views for name in _names(view))
         areas = await self._areas(views)
-        return [Handled([self._letter(view, languages, areas) for view in group]) for group in groups]
+        return [Handled([self._letter_or_parked(view, languages, areas) for view in group]) for group in groups]
 
     async def _areas(self, views: Sequence[Json]) -> Areas:
         wanted = {area for view in views if (area := area_of(view["message"]))}
-        return {key: await self._store.area_texts(*key) for key in wanted}
+        areas = dict[tuple[str, int], AreaTexts]()
+        for key in wanted:
+            with suppress(KeyError):  # whoever needs it will say so
+                areas[key] = await self._store.area_texts(*key)
+        return areas
+
+    def _letter_or_parked(self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas) -> Outgoing:
+        """One view that cannot be rendered does not take with it those that came in the same message."""
+        try:
+            return self._letter(view, languages, areas)
+        except (KeyError, TypeError, ValueError) as error:
+            return _parked(view, type(error).__name__)
 
     def _letter(self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas) -> Outgoing:
         spoken = next((languages[name] for name in _names(view) if name in languages), (LAST_RESORT,))
@@ -96,6 +114,14 @@ class CatalogueDesk:
         english = await self._store.texts(body.area, body.version, LAST_RESORT) or {}
         missing = next((code for code in codes_of(body.rules) if code not in english), None)
         return Refusal("texts-missing", missing) if missing else None
+
+
+def _parked(view: Json, reason: str) -> Outgoing:
+    metrics.PARKED.labels(reason).inc()
+    log.error("parked", message_id=view["message_id"], reason=reason)
+    headers = {"imi-reason": reason, "imi-queue": "translation.views"}
+    message_id = derived_uuid("parked", view["message_id"], reason)
+    return Outgoing(ROUTING_KEY, Views.TYPE, to_json({"views": [view]}), message_id, headers=headers)
 
 
 def _names(view: Json) -> list[str]:

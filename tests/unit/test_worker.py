@@ -267,7 +267,7 @@ async def test_a_queue_that_is_missing_does_not_keep_the_others_from_being_consu
         assert await running.serving.ready()
 
 
-@pytest.mark.parametrize(("queues", "each"), [(1, 128), (2, 64), (32, 4), (300, 4)])
+@pytest.mark.parametrize(("queues", "each"), [(1, 400), (2, 200), (32, 12), (300, 4)])
 async def test_prefetch_is_shared_among_the_lanes(queues: int, each: int) -> None:
     """About as many in all however many systems there are, and a few for each at least."""
     lanes = [f"casework.commands.s{n}" for n in range(queues)]
