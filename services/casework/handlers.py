@@ -14,10 +14,10 @@ from services.casework.lifecycle import Area, Authority, Now, proceed, send
 from services.casework.settings import Settings
 from services.casework.store import Store
 from services.casework.views import view_of
+from services.chassis.delivery import Later
 from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.histories import Change, Decision, History, Refuse, Settled
 from services.chassis.intake import Command
-from services.chassis.worker import Later
 
 RESTS_ON_COPIES: Final = {
     "no-access",

@@ -12,9 +12,9 @@ from contracts.refusal import Refusal
 from contracts.types import AuthorityId, Message
 from services.chassis import metrics
 from services.chassis.bus import Outgoing
+from services.chassis.delivery import Delivery, Later, Result
 from services.chassis.intake import Command, Faulty, Intake
 from services.chassis.together import Said, together
-from services.chassis.worker import Delivery, Later, Result
 
 log = structlog.get_logger()
 

@@ -16,10 +16,10 @@ from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 from contracts.refusal import Refusal
+from services.chassis.delivery import Later
 from services.chassis.faults import TryAgain
 from services.chassis.intake import Command
 from services.chassis.mongo import Collection, Document
-from services.chassis.worker import Later
 
 Entry = Mapping[str, Any]
 History = tuple[Entry, ...]

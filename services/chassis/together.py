@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from contracts.identity import derived_uuid
 from contracts.inbox import View, Views
 from services.chassis.bus import Outgoing
-from services.chassis.worker import Handled, Later, Result
+from services.chassis.delivery import Handled, Later, Result
 
 VIEWS: Final = "views"
 """Routing key by which translation gets what systems shall read."""

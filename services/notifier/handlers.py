@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from contracts.casework import Dates
+from services.chassis.delivery import Delivery, Handled
 from services.chassis.desk import Answer
 from services.chassis.intake import Command
-from services.chassis.worker import Delivery, Handled
 from services.notifier import metrics
 from services.notifier.deadlines import Plan, in_milliseconds, plan_of
 

@@ -8,10 +8,10 @@ from contracts.identity import authority_id, coordinator_id, derived_uuid
 from contracts.inbox import AuthorityUpdate, View
 from contracts.refusal import Refusal
 from contracts.registry import Apply, AppointCoordinator, Approve, ConnectSystem, Reject, Search
+from services.chassis.delivery import Later
 from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.histories import Change, Decision, Histories, History, Refuse, Settled
 from services.chassis.intake import Command
-from services.chassis.worker import Later
 from services.registry.authority import Authority, Entry, apply_for, appoint, authority_from, decide_on
 from services.registry.directory import within
 from services.registry.store import Store

@@ -14,10 +14,10 @@ from contracts.topology import OPERATOR, inbox_of
 from contracts.translation import AreaPublished, PublishArea, PutTexts
 from services.chassis import metrics
 from services.chassis.bus import Outgoing
+from services.chassis.delivery import Delivery, Handled
 from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.intake import Command
 from services.chassis.parking import ROUTING_KEY
-from services.chassis.worker import Delivery, Handled
 from services.translation.area import AreaTexts, codes_of, inconsistency
 from services.translation.reading import Reading, Sentences, in_order
 from services.translation.render import Areas, Json, area_of, render

@@ -16,10 +16,10 @@ from contracts.types import Message
 from deploy.local.addresses import Addresses
 from deploy.local.servers import servers
 from services.chassis import mongo
+from services.chassis.delivery import Later
 from services.chassis.histories import TOMBSTONES_KEPT, Change, Decide, Decision, Histories, History, Refuse, Settled
 from services.chassis.intake import Command
 from services.chassis.mongo import Collection, Document
-from services.chassis.worker import Later
 
 pytestmark = pytest.mark.servers
 

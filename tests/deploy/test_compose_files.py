@@ -12,7 +12,7 @@ import yaml
 from contracts.topology import SERVICES
 from deploy.compose import credentials as made
 from deploy.compose.images import pip_configuration
-from services.chassis.worker import FINISH_WITHIN
+from services.chassis.serving import FINISH_WITHIN
 from services.notifier import sending
 
 ROOT = Path(__file__).parents[2]

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.chassis.delivery import Later
 from services.chassis.histories import Change, Decide, Entry, History, Refuse, Settled
 from services.chassis.intake import Command
-from services.chassis.worker import Later
 
 
 class MemoryHistories:

@@ -23,9 +23,9 @@ from services.casework.handlers import CaseDesk
 from services.casework.lifecycle import STEPS, Area, Authority, Now, proceed, send
 from services.casework.settings import Settings
 from services.casework.store import Store
+from services.chassis.delivery import Later
 from services.chassis.desk import Answer
 from services.chassis.histories import Change, Decision, Refuse
-from services.chassis.worker import Later
 from tests.unit.memory import MemoryHistories
 from tests.unit.samples import (
     AREA,

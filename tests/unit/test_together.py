@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from contracts.inbox import Outcome, SystemUpdate, View
+from services.chassis.delivery import Handled, Later
 from services.chassis.together import AT_ONCE, Said, together
-from services.chassis.worker import Handled, Later
 
 sizes = st.lists(st.one_of(st.none(), st.integers(1, 3)), max_size=12)
 

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 import pytest
 from pymongo.errors import AutoReconnect
 
-from services.chassis import faults, worker
+from services.chassis import faults, serving, worker
 from services.chassis.bus import Outgoing, Session
+from services.chassis.delivery import Delivery, Handled, Later, Result
 from services.chassis.faults import Impatient
-from services.chassis.worker import Delivery, Handled, Later, Result, Worker, _Serving
+from services.chassis.serving import Serving
+from services.chassis.worker import Worker
 from tests.unit.deliveries import FakeSession
 
 LANE, OTHER = "casework.commands.hu-hivatal", "casework.commands.de-kammer"
@@ -24,7 +26,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is waited for between attempts."""
     monkeypatch.setattr(faults, "_SHORTEST", 0.0)
     monkeypatch.setattr(worker, "RECONNECT_AFTER", 0.0)
-    monkeypatch.setattr(worker, "LOOK_FOR_QUEUES_EVERY", 0.001)
+    monkeypatch.setattr(serving, "LOOK_FOR_QUEUES_EVERY", 0.001)
 
 
 def said(delivery: Delivery, routing_key: str = "views") -> Handled:
@@ -42,7 +44,7 @@ class Running:
 
     def __init__(self, handle: Handle, queues: Sequence[str] = (LANE,)) -> None:
         self.session, self.stopping, self.wanted = FakeSession(), asyncio.Event(), list(queues)
-        self.serving = _Serving(self.session.real, self._queues, handle)
+        self.serving = Serving(self.session.real, self._queues, handle)
         self.task = asyncio.create_task(self.serving.run(self.stopping))
 
     async def _queues(self) -> list[str]:
@@ -252,7 +254,7 @@ async def test_a_queue_that_is_missing_does_not_keep_the_others_from_being_consu
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is asked for again from time to time; until it is there the replica is not ready."""
-    monkeypatch.setattr(worker, "LOOK_AGAIN_AFTER", 0.0)
+    monkeypatch.setattr(serving, "LOOK_AGAIN_AFTER", 0.0)
     async with Running(echo) as running:
         await running.session.until(lambda: running.serving.consuming)
         assert await running.serving.ready()

@@ -10,7 +10,7 @@ from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
 from contracts.casework import Dates, Deadline
-from services.chassis.worker import Delivery, Handled
+from services.chassis.delivery import Delivery, Handled
 from services.notifier.deadlines import Plan
 from services.notifier.handlers import Planner
 

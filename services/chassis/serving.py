@@ -1,0 +1,214 @@
+"""What a worker does while its connection lasts: take deliveries, handle them in groups, publish, acknowledge."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import structlog
+from aiormq.abc import DeliveredMessage
+
+from services.chassis import metrics
+from services.chassis.acker import Acker
+from services.chassis.bus import BROKEN, Outgoing, Session, Take, TooLarge, Unroutable
+from services.chassis.delivery import Delivery, Handled, Handler, Later, Result
+from services.chassis.faults import Impatient, outlast
+from services.chassis.logs import where
+from services.chassis.parking import parked, unroutable
+
+log = structlog.get_logger()
+
+Queues = Callable[[], Awaitable[Iterable[str]]]
+
+GROUP = 100
+PREFETCH_IN_ALL = 400
+LOOK_FOR_QUEUES_EVERY = 0.5
+LOOK_AGAIN_AFTER = 10.0
+"""Seconds before a queue that was missing is asked for again."""
+PROBED = 10
+"""Queues about which a health check asks the broker."""
+FINISH_WITHIN = 15.0
+"""Seconds that a shutdown waits for what is in hand."""
+
+
+class Serving:
+    """What happens during one session. Everything in it is forgotten with it."""
+
+    def __init__(self, session: Session, queues: Queues, handle: Handler) -> None:
+        self.session = session
+        self.consuming: dict[str, str] = {}
+        self._wanted: set[str] = set()
+        self._missing: dict[str, float] = {}
+        self._queues = queues
+        self._handle = handle
+        self._acker = Acker(session)
+        self._waiting: deque[Delivery] = deque()
+        self._arrived = asyncio.Event()
+        self._in_hand = 0
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._broken = asyncio.Event()
+        self._error: BaseException | None = None
+        session.on_cancelled(self._forget)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until told to stop, then finish; or raise what broke the session."""
+        looking = self._spawn(self._look_for_queues())
+        self._spawn(self._work())
+        self._spawn(self._acker.run())
+        try:
+            await first(stopping.wait(), self._broken.wait(), self._closed())
+            looking.cancel()
+            if stopping.is_set() and not self._broken.is_set():
+                await self._finish()
+            if self._error:
+                raise self._error
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def ready(self) -> bool:
+        """Say whether every queue that there should be is consumed here, and is still there."""
+        if self._wanted != self.consuming.keys():
+            return False
+        try:
+            return all([await self.session.consumers(queue) for queue in sorted(self._wanted)[:PROBED]])
+        except BROKEN:
+            return False
+
+    async def _closed(self) -> None:
+        await self.session.closed()
+        self._error = self._error or ConnectionError("closed")
+        self._broken.set()
+
+    def _spawn(self, work: Awaitable[None]) -> asyncio.Future[None]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self._error = self._error or error
+            self._broken.set()
+
+    async def _finish(self) -> None:
+        for tag in list(self.consuming.values()):
+            await self.session.cancel(tag)
+        deadline = time.monotonic() + FINISH_WITHIN
+        while self._busy and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
+            await asyncio.sleep(0.01)
+
+    @property
+    def _busy(self) -> bool:
+        return (self._in_hand > 0 or not self._acker.idle) and not self._broken.is_set()
+
+    async def _look_for_queues(self) -> None:
+        while True:
+            self._wanted = set(await outlast(self._queues))
+            for queue in self._wanted - self.consuming.keys():
+                if await self._is_there(queue):
+                    prefetch = max(4, PREFETCH_IN_ALL // len(self._wanted))
+                    self.consuming[queue] = await self.session.consume(queue, self._taker(queue), prefetch)
+            for queue in self.consuming.keys() - self._wanted:
+                await self.session.cancel(self.consuming.pop(queue))
+            metrics.CONSUMERS.set(len(self.consuming))
+            await asyncio.sleep(LOOK_FOR_QUEUES_EVERY)
+
+    async def _is_there(self, queue: str) -> bool:
+        """Ask on a channel of its own: consuming a queue that is missing would close that of all the others."""
+        if time.monotonic() < self._missing.get(queue, 0):
+            return False
+        try:
+            await self.session.consumers(queue)
+        except BROKEN:
+            self._missing[queue] = time.monotonic() + LOOK_AGAIN_AFTER
+            log.warning("queue missing", queue=queue)
+            return False
+        return True
+
+    def _forget(self, cancelled: str) -> None:
+        self.consuming = {queue: tag for queue, tag in self.consuming.items() if tag != cancelled}
+
+    def _taker(self, queue: str) -> Take:
+        kind = ".".join(queue.split(".")[:2])
+        deliveries, redeliveries = metrics.DELIVERIES.labels(kind), metrics.REDELIVERIES.labels(kind)
+
+        async def take(message: DeliveredMessage) -> None:
+            deliveries.inc()
+            if message.redelivered:
+                redeliveries.inc()
+            delivery = Delivery(queue, message)
+            self._in_hand += 1
+            self._acker.expect(delivery.tag)
+            self._enqueue(delivery)
+
+        return take
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        self._waiting.append(delivery)
+        self._arrived.set()
+
+    async def _work(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+                metrics.GROUP_SIZE.observe(len(group))
+                with metrics.STAGE_SECONDS.labels("handle").time():
+                    results = await self._handle_patiently(group)
+                self._spawn(self._send(list(zip(group, results, strict=True))))
+
+    async def _handle_patiently(self, group: Sequence[Delivery]) -> Sequence[Result]:
+        try:
+            return await outlast(lambda: self._handle(group))
+        except (Impatient, *BROKEN):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the others
+            if len(group) > 1:
+                return [(await self._handle_patiently([delivery]))[0] for delivery in group]
+            return [Handled([_park(group[0], type(error).__name__, where(error))])]
+
+    async def _send(self, group: Sequence[tuple[Delivery, Result]]) -> None:
+        done = [(delivery, result) for delivery, result in group if isinstance(result, Handled)]
+        for delivery, result in group:
+            if isinstance(result, Later):
+                asyncio.get_running_loop().call_later(result.seconds, self._enqueue, delivery)
+        with metrics.STAGE_SECONDS.labels("publish").time():
+            await asyncio.gather(*(self._publish(d, out) for d, result in done for out in result.outgoing))
+        self._acker.done(delivery.tag for delivery, _ in done)
+        self._in_hand -= len(done)
+
+    async def _publish(self, cause: Delivery, message: Outgoing) -> None:
+        try:
+            await self.session.publish(message)
+        except Unroutable:
+            await self.session.publish(_set_aside(cause, message))
+        except TooLarge:
+            await self.session.publish(_park(cause, "too large", [message.routing_key]))
+
+
+def _set_aside(cause: Delivery, message: Outgoing) -> Outgoing:
+    """Park what a message says, not its cause: it may speak for others of the group too."""
+    metrics.PARKED.labels("unroutable").inc()
+    log.error("parked", queue=cause.queue, message_id=message.message_id, reason="unroutable")
+    return unroutable(cause.queue, message)
+
+
+def _park(delivery: Delivery, reason: str, places: list[str]) -> Outgoing:
+    metrics.PARKED.labels(reason).inc()
+    message_id = delivery.message.header.properties.message_id
+    log.error("parked", queue=delivery.queue, message_id=message_id, reason=reason, where=places)
+    return parked(delivery.queue, delivery.message, reason)
+
+
+async def first(*awaitables: Awaitable[object]) -> None:
+    """Return when one of them has; the others are cancelled."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
