@@ -10,6 +10,7 @@ from pamqp.commands import Basic
 from contracts.casework import AcceptRequest, Reply, SendRequest
 from contracts.registry import Search
 from contracts.translation import PublishArea
+from tests.broker.management import purge, take
 from tests.broker.raw import RawSystem, raw_system
 from tests.world import ANSWERS, World, update
 
@@ -75,6 +76,20 @@ async def test_a_command_that_expires_in_its_lane_is_refused_as_expired(world: W
             await asyncio.to_thread(world.exchange.start, service)
             await asyncio.to_thread(world.exchange.wait_until_ready)
         assert await _refusal(system, message_id) == ("expired", "expiration")
+
+
+async def test_an_expired_command_without_a_user_id_is_parked(world: World) -> None:
+    """Its lane no longer says who sent it, and nobody else may: there is no one to answer, but nothing vanishes."""
+    purge(world.exchange, "casework.parked")
+    async with raw_system(world.url("de-kammer"), "de-kammer", listening=False) as system:
+        await asyncio.to_thread(world.exchange.stop, *world.exchange.of("casework"))
+        try:
+            await system.command(SEND, b"{}", str(uuid.uuid4()), expiration="1", user_id=None)
+        finally:
+            await asyncio.to_thread(world.exchange.start, "casework")
+            await asyncio.to_thread(world.exchange.wait_until_ready)
+    headers, _ = await asyncio.to_thread(take, world.exchange, "casework.parked")
+    assert (headers["imi-queue"], headers["imi-user"]) == ("casework.expired", "")
 
 
 class Unreadable(Basic.Properties):
