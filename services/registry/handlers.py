@@ -1,5 +1,6 @@
 """Commands of onboarding and searches: decide, store, and say who shall read what."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -29,8 +30,10 @@ class Onboarding:
         self._store = store
 
     async def __call__(self, commands: Sequence[Command]) -> Sequence[Answer]:
-        """Carry out or refuse each, one after the other."""
-        return [await self._answer(command) for command in commands]
+        """Carry out or refuse each, one after the other; searches, which change nothing, side by side before them."""
+        searches = [command for command in commands if isinstance(command.body, Search)]
+        found = iter(await asyncio.gather(*(self._answer(command) for command in searches)))
+        return [next(found) if isinstance(c.body, Search) else await self._answer(c) for c in commands]
 
     async def _answer(self, command: Command) -> Answer:
         match command.body:
