@@ -28,6 +28,7 @@ class ReadModel:
             await self.collection.replace_one(older, newer, upsert=True)
         except DuplicateKeyError:  # there by now: in this version or a newer one, or in an older one by another replica
             await self.collection.replace_one(older, newer)
+        self._at_hand.pop(key, None)  # after the write: what was read meanwhile is old
 
     async def get(self, keys: Iterable[str]) -> dict[str, Document]:
         """Return those of `keys` that are known, at most a second old; the unknown are always asked for."""
