@@ -1,9 +1,9 @@
 """Documents that are their own history, changed by commands: each command at most once, whatever crashes.
 
-A document holds `rev`, `history` (an entry for every change, with the identity of its command) and `refused` (the
-commands of its parties that were refused). One atomic write, guarded by `rev`, adds entries and refusals together:
-two replicas that decide on the same command cannot both be right. A refusal that belongs to no document is written
-where the document would be that the command would have made: a *tombstone*, which expires.
+A document holds `rev`, `history` (an entry for every change, with the identity of its command, chained by hashes) and
+`refused` (the commands of its parties that were refused). One atomic write, guarded by `rev`, adds entries and refusals
+together: two replicas that decide on the same command cannot both be right. A refusal that belongs to no document is
+written where the document would be that the command would have made: a *tombstone*, which expires.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +16,7 @@ from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 from contracts.refusal import Refusal
+from services.chassis.chain import LINK, last_link, link_of
 from services.chassis.delivery import Later
 from services.chassis.faults import TryAgain
 from services.chassis.intake import Command
@@ -222,7 +223,9 @@ class _Group:
         return self.drafts[place]
 
     def _change(self, draft: _Draft, change: Change, command: Command) -> Settled:
-        entry = {"key": command.key, "digest": command.digest, **change.entry}
+        entry: Document = {"key": command.key, "digest": command.digest, **change.entry}
+        before = last_link(draft.id, draft.history[-1:])
+        entry[LINK] = link_of(before, entry)
         draft.history.append(entry)
         draft.new_entries.append(entry)
         return Settled(tuple(draft.history))
