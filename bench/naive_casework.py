@@ -22,7 +22,9 @@ from contracts.refusal import Refusal
 from contracts.topology import lanes_of, system_of
 from services.casework.case import Case, case_from
 from services.casework.deadlines import deadlines_of
+from services.casework.handlers import calendar_for
 from services.casework.lifecycle import Area, Authority, Now, proceed, send
+from services.casework.public_holidays import PublicHolidays
 from services.casework.settings import Settings
 from services.casework.store import Store
 from services.casework.views import view_of
@@ -38,6 +40,7 @@ Filter = Callable[[RabbitMessage], Awaitable[bool]]
 
 NAME: Final = "casework"
 _ATTEMPTS: Final = 50
+HOLIDAYS: Final = PublicHolidays()
 
 
 class Directory:
@@ -59,6 +62,11 @@ class Directory:
             return Refusal("unknown-case", "case")
         return proceed(case, body, self.areas[case.area].rules, now)
 
+    def now(self) -> Now:
+        """Return the moment of a decision, with all the holidays that it may need."""
+        at = _now()
+        return Now(at, calendar=calendar_for(HOLIDAYS, self.authorities.values(), self.areas.values(), at))
+
 
 class Ledger:
     """The documents of cases. A command that stands in its case's history is not carried out again."""
@@ -76,7 +84,7 @@ class Ledger:
             history: list[Entry] = list(found["history"]) if found else []
             if known := _known(command, history):
                 return case_from(place, known), known, None
-            entry = self._directory.decide(case_from(place, history), body, Now(_now()))
+            entry = self._directory.decide(case_from(place, history), body, self._directory.now())
             if isinstance(entry, Refusal):
                 return case_from(place, history), history, entry
             history.append({"key": command.key, "digest": command.digest, **entry})

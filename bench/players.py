@@ -10,7 +10,7 @@ from client.account import new_password, password_hash
 from client.legislation import load
 from client.system import System
 from contracts.inbox import SystemUpdate
-from contracts.registry import Account, Apply, AppointCoordinator, Approve, Details
+from contracts.registry import Account, Apply, AppointCoordinator, Approve, Details, Scope
 from contracts.topology import OPERATOR
 from contracts.types import User
 from deploy.local.exchange import Exchange
@@ -61,7 +61,14 @@ async def _register(system: System, coordinator: str, details: Details) -> str:
 def _details(state: str, language: str, areas: tuple[str, ...]) -> Details:
     contacts = (f"office@{state.lower()}.example",)
     names = {language: f"Authority of {state}"}
-    return Details(country=state, names=names, city="Capital", languages=(language,), contacts=contacts, areas=areas)
+    return Details(
+        country=state,
+        names=names,
+        city="Capital",
+        languages=(language,),
+        contacts=contacts,
+        areas=dict.fromkeys(areas, Scope()),
+    )
 
 
 async def _connected(operator: System, name: str) -> None:

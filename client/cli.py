@@ -16,6 +16,7 @@ from rich.table import Table
 
 from client import publishing, topology
 from client.account import new_password, password_hash
+from client.cli_registry import authorities_app, vocabulary_app
 from client.legislation import LegislationError, load
 from client.system import Refused, System
 from contracts.catalogue import COMMANDS
@@ -25,6 +26,8 @@ topology_app = typer.Typer(no_args_is_help=True, help="What the broker holds: ex
 legislation_app = typer.Typer(no_args_is_help=True, help="Legislative areas, published as data.")
 app.add_typer(topology_app, name="topology")
 app.add_typer(legislation_app, name="legislation")
+app.add_typer(authorities_app, name="authorities")
+app.add_typer(vocabulary_app, name="vocabulary")
 console = Console()
 
 Url = Annotated[str, typer.Option(envvar="IMI_URL", show_envvar=True, help="The system's account.")]

@@ -13,11 +13,11 @@ import aio_pika
 from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
 from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, DeliveryError
 
-from contracts.inbox import INBOX, AuthorityUpdate, CaseUpdate, Outcome, SystemUpdate
+from contracts.inbox import INBOX, AuthorityUpdate, CaseUpdate, Milestone, Outcome, SystemUpdate
 from contracts.topology import exchange_of, inbox_of
 from contracts.types import Message
 
-InboxMessage = Outcome | CaseUpdate | AuthorityUpdate | SystemUpdate
+InboxMessage = Outcome | CaseUpdate | AuthorityUpdate | SystemUpdate | Milestone
 
 _TYPES: Final[Mapping[str, type[Message]]] = {kind.TYPE: kind for kind in INBOX}
 _REMEMBERED: Final = 10_000

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from contracts.casework import CaseView
-from contracts.registry import Card
-from contracts.types import AuthorityId, Message, Part, SystemId
+from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard, SystemHappening, TrailEntry
+from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId
 
 
 class Refused(Part):
@@ -28,7 +28,14 @@ class Outcome(Message):
     refused: Refused | None = None
     case: CaseView | None = None
     authority: Card | None = None
-    found: tuple[Card, ...] | None = None
+    alike: tuple[Card, ...] | None = None
+    """Authorities of the same place and much the same name: perhaps it is registered already."""
+    found: tuple[Found, ...] | None = None
+    next: str | None = None
+    """The cursor of the next page; without it there is none."""
+    suggested: tuple[Card, ...] | None = None
+    full: FullCard | None = None
+    trail: tuple[TrailEntry, ...] | None = None
     system: SystemId | None = None
 
 
@@ -42,25 +49,41 @@ class CaseUpdate(Message):
 
 
 class AuthorityUpdate(Message):
-    """Something happened to an authority that the reader applied for or has to decide on."""
+    """Something happened to an authority that the reader acts for or has to decide on."""
 
     TYPE: ClassVar[str] = "inbox.authority.v1"
     kind: Literal["authority"] = "authority"
+    event: AuthorityHappening
     text: str | None = None
     authority: Card
+    area: Code | None = None
+    reason: FreeText | None = None
+    asked: Asked | None = None
+    alike: tuple[Card, ...] | None = None
 
 
 class SystemUpdate(Message):
-    """A system that the reader connected can now log in."""
+    """What happened to the reader's system, or to one that the reader had connected, and is now in force."""
 
     TYPE: ClassVar[str] = "inbox.system.v1"
     kind: Literal["system"] = "system"
+    event: SystemHappening = "connected"
     text: str | None = None
     system: SystemId
+    reason: FreeText | None = None
 
 
-Shown = Annotated[Outcome | CaseUpdate | AuthorityUpdate | SystemUpdate, Field(discriminator="kind")]
-INBOX: tuple[type[Message], ...] = (Outcome, CaseUpdate, AuthorityUpdate, SystemUpdate)
+class Milestone(Message):
+    """So many authorities have joined; `authority` was the one that made up the number."""
+
+    TYPE: ClassVar[str] = "inbox.milestone.v1"
+    kind: Literal["milestone"] = "milestone"
+    activations: int
+    authority: Card
+
+
+Shown = Annotated[Outcome | CaseUpdate | AuthorityUpdate | SystemUpdate | Milestone, Field(discriminator="kind")]
+INBOX: tuple[type[Message], ...] = (Outcome, CaseUpdate, AuthorityUpdate, SystemUpdate, Milestone)
 
 
 class View(Part):

@@ -4,6 +4,7 @@ It is written in the form of RabbitMQ's *definitions*, which a broker imports at
 management API (`imi topology apply`). Services declare nothing. Importing twice changes nothing.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -24,24 +25,39 @@ PARKED_LENGTH: Final = 100_000
 DELIVERY_LIMIT: Final = 500
 """A backstop only: what cannot succeed is parked by the service itself, and restarts count as deliveries too."""
 
+MAX_CONNECTIONS: Final = 10
+MAX_CHANNELS: Final = 50
+"""Limits of a connected system, over all its connections."""
+
+_COPYING: Final = ("casework", "translation", "notifier")
+"""Services that keep copies of what the registry says."""
 _BINDINGS: Final = (
     # (exchange, routing key, queue): who listens to what a service says
     *((source, "views", "translation.views") for source in SERVICES),
-    *(("registry", "event.#", f"{listener}.events") for listener in ("casework", "translation", "notifier")),
-    ("registry", "provision", "provisioner.tasks"),
-    ("provisioner", "provisioned", "registry.provisioned"),
+    *(("registry", "event.#", f"{listener}.events") for listener in _COPYING),
+    # One queue for both: what a reconciliation says was true when it was sent, and no later.
+    *(("registry", key, "provisioner.tasks") for key in ("provision", "reconcile")),
+    *(("provisioner", key, "registry.provisioned") for key in ("provisioned", "reconciled")),
+    *((copying, "compare", "registry.copies") for copying in _COPYING),
+    *(("registry", f"replay.{copying}", f"{copying}.replayed") for copying in _COPYING),
     *(("expired", f"{service}.#", f"{service}.expired") for service in SERVICES),
     ("translation", "event.area", "casework.events"),
     ("casework", "dates", "notifier.dates"),
     *((service, "parked", f"{service}.parked") for service in (*SERVICES, "provisioner")),
 )
 
+_INSIDE: Final = "views|events|replayed|dates|tasks|provisioned|copies|expired"
+"""What services listen to, and what expired."""
+_OWNED: Final = re.compile(
+    rf"(?:(?:in|undelivered|inbox|registry\.undelivered|(?:{'|'.join(SERVICES)})\.commands)\.)(?P<system>[^.]+)\Z"
+)
+
 _READS: Final[Mapping[str, str]] = {
-    "registry": r"^registry\.((commands|undelivered)\..*|expired|provisioned)$",
+    "registry": r"^registry\.((commands|undelivered)\..*|expired|provisioned|copies)$",
     "provisioner": r"^provisioner\.tasks$",
-    "casework": r"^casework\.(commands\..*|expired|events)$",
-    "translation": r"^translation\.(commands\..*|expired|events|views)$",
-    "notifier": r"^notifier\.(commands\..*|expired|events|dates)$",
+    "casework": r"^casework\.(commands\..*|expired|events|replayed)$",
+    "translation": r"^translation\.(commands\..*|expired|events|replayed|views)$",
+    "notifier": r"^notifier\.(commands\..*|expired|events|replayed|dates)$",
 }
 
 
@@ -64,6 +80,22 @@ def lanes_of(service: str, systems: Iterable[str]) -> list[str]:
     """Return the queues of `systems` that `service` consumes. The registry answers what went nowhere, too."""
     kinds = ("commands", "undelivered") if service == "registry" else ("commands",)
     return [f"{service}.{kind}.{system}" for system in systems for kind in kinds]
+
+
+def queues_of(system: str) -> list[str]:
+    """Return all queues of a system: its lanes and its inbox."""
+    return [*(lane for service in SERVICES for lane in lanes_of(service, [system])), inbox_of(system)]
+
+
+def exchanges_of(system: str) -> list[str]:
+    """Return all exchanges of a system."""
+    return [exchange_of(system), undelivered_exchange_of(system)]
+
+
+def owner_of(name: str) -> str | None:
+    """Return the system whose exchange or queue this would be, or nothing when it is the exchange's own."""
+    found = _OWNED.match(name)
+    return found["system"] if found else None
 
 
 def expired_lane_of(service: str) -> str:
@@ -102,23 +134,27 @@ def exchange_topology(password_hashes: Mapping[str, str], vhost: str = VHOST) ->
     }
 
 
-def system_topology(system: str, password_hash: str, vhost: str = VHOST) -> Definitions:
-    """Return what one connected system needs: its account, exchange, lanes and inbox, all its own."""
+def system_topology(
+    system: str, password_hash: str | None, vhost: str = VHOST, *, tag: str = "", suspended: bool = False
+) -> Definitions:
+    """Return what one connected system needs: its account, exchange, lanes and inbox, all its own.
+
+    Without a password's hash its certificate alone opens the account. A suspended system keeps what is its own and
+    can do nothing with it: no permission, no password, no connection. A tag that is none of the broker's gives no
+    right; the provisioner writes the version there.
+    """
     undelivered = undelivered_exchange_of(system)
-    lanes = lanes_of("registry", [system]) + [lane for name in SERVICES[1:] for lane in lanes_of(name, [system])]
+    limits = {"max-connections": 0 if suspended else MAX_CONNECTIONS, "max-channels": MAX_CHANNELS}
+    hashed = "" if suspended else password_hash or ""
+    permission = _permission(system, vhost, write=rf"^in\.{system}$", read=rf"^inbox\.{system}$")
     return {
-        "users": [{**_user(system, password_hash), "limits": {"max-connections": 10, "max-channels": 50}}],
-        "permissions": [
-            _permission(system, vhost, write=rf"^in\.{system}$", read=rf"^inbox\.{system}$"),
-        ],
+        "users": [{**_user(system, hashed), "tags": tag, "limits": limits}],
+        "permissions": [] if suspended else [permission],
         "exchanges": [
             _exchange(exchange_of(system), vhost, arguments={"alternate-exchange": undelivered}),
             _exchange(undelivered, vhost, kind="fanout", internal=True),
         ],
-        "queues": [
-            *(_queue(lane, vhost) for lane in lanes),
-            _queue(inbox_of(system), vhost),
-        ],
+        "queues": [_queue(name, vhost) for name in queues_of(system)],
         "bindings": [
             *(_binding(exchange_of(system), f"{name}.commands.{system}", f"{name}.#", vhost) for name in SERVICES),
             _binding(undelivered, f"registry.undelivered.{system}", "", vhost),
@@ -143,7 +179,9 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
         _policy(
             "parked", rf"^({inside})\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head", **kept}, vhost
         ),
-        _policy("inside", rf"^({inside})\.(views|events|dates|tasks|provisioned|expired)$", kept, vhost),
+        _policy(
+            "inside", rf"^({inside})\.(views|events|replayed|dates|tasks|provisioned|copies|expired)$", kept, vhost
+        ),
     ]
 
 

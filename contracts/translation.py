@@ -34,15 +34,16 @@ class ItemRule(Part):
 
 
 class Period(Part):
-    """A length of time: exactly one of the two is given."""
+    """A length of time: exactly one of the three is given. Counted by Regulation (EEC, Euratom) 1182/71."""
 
     days: Annotated[int, Field(ge=1, le=3650)] | None = None
     working_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    months: Annotated[int, Field(ge=1, le=120)] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if (self.days is None) == (self.working_days is None):
-            raise ValueError("either days or working_days")
+        if [self.days, self.working_days, self.months].count(None) != 2:
+            raise ValueError("either days, working_days or months")
         return self
 
 

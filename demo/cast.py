@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.registry import Details
+from contracts.registry import Details, Scope
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _member(
             city=city,
             languages=languages,
             contacts=(f"office@{domain}",),
-            areas=(area,),
+            areas={area: Scope()},
         ),
         authority_system=system,
     )

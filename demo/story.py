@@ -87,9 +87,9 @@ class Story:
 
     async def _search(self) -> None:
         country, area = self._recipient.details.country, self._request.area.code
-        search = Search(country=country, area=area, name=self._request.search)
+        search = Search(country=country, area=area, text=self._request.search)
         outcome = await self._sender.system.do(search)
-        found = [card.id for card in outcome.found or ()]
+        found = [one.card.id for one in outcome.found or ()]
         check(found == [self._recipient.id], f"the directory found {found}")
         self._told.step(
             f"{self._sender.name} searches {country} for “{self._request.search}” and finds {self._recipient.name}"

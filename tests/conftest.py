@@ -12,7 +12,10 @@ from tests.world import World, populate
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """An exchange with real RabbitMQ, MongoDB and SMTP, and one process of each service."""
-    with exchange(Path(tmp_path_factory.mktemp("exchange"))) as started:
+    # What repairs itself every few minutes does so every few seconds here.
+    copying = {name: {"IMI_COMPARE_EVERY": "2"} for name in ("casework", "translation", "notifier")}
+    settings = {**copying, "registry": {"IMI_RECONCILE_EVERY": "2"}}
+    with exchange(Path(tmp_path_factory.mktemp("exchange")), settings) as started:
         yield started
 
 

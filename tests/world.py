@@ -13,7 +13,7 @@ from client.legislation import load
 from client.system import System
 from contracts.casework import AcceptRequest, CaseView, CloseCase, Reply, SendRequest
 from contracts.inbox import CaseUpdate, SystemUpdate
-from contracts.registry import Account, Apply, AppointCoordinator, Approve, ConnectSystem, Details
+from contracts.registry import Account, Apply, AppointCoordinator, Approve, ConnectSystem, Details, Scope
 from contracts.topology import OPERATOR
 from contracts.types import FreeText, User
 from deploy.local.exchange import Exchange
@@ -154,7 +154,12 @@ def details_of(state: str, language: str, name: str, areas: tuple[str, ...]) -> 
     """What an authority says of itself."""
     contacts = (f"office@{state.lower()}.example",)
     return Details(
-        country=state, names={language: name}, city="Stadt", languages=(language,), contacts=contacts, areas=areas
+        country=state,
+        names={language: name},
+        city="Stadt",
+        languages=(language,),
+        contacts=contacts,
+        areas=dict.fromkeys(areas, Scope()),
     )
 
 

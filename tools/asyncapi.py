@@ -29,12 +29,12 @@ class _Plain(yaml.SafeDumper):
 
 def generated() -> dict[Path, str]:
     """Return the content of every generated file."""
-    page = DOCS / "connecting.md"
+    pages = [DOCS / name for name in ("connecting.md", "onboarding.md")]
     return {
         FOLDER / "exchange.yaml": _yaml(exchange_document.document()),
         FOLDER / "internal.yaml": _yaml(internal_document.document()),
         **{FOLDER / "schemas" / f"{kind}.json": text for kind, text in _schemas().items()},
-        page: connecting.filled(page.read_text()),
+        **{page: connecting.filled(page.read_text()) for page in pages},
     }
 
 

@@ -1,4 +1,4 @@
-"""The parts of `docs/connecting.md` that follow from the code: tables, and the messages of the walk.
+"""The parts of the documentation that follow from the code: tables, and the messages of the walk.
 
 A part stands between `<!-- made: <name> -->` and `<!-- end -->`, and is written anew each time.
 """
@@ -10,11 +10,25 @@ from typing import Final, NamedTuple
 from contracts.catalogue import COMMANDS, INBOX
 from contracts.languages import LANGUAGES, STATES
 from contracts.sentences import REFUSALS
+from services.registry.entitlement import Who
+from services.registry.lifecycle import LIFECYCLE
 from tools.examples import FOLDER, Example, compact, read
 from tools.exchange_document import summary
 
 _PART: Final = re.compile(r"(<!-- made: (?P<name>[^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_AUTHORITY_IS_TOLD: Final = "the outcome has `authority`; its own system reads `inbox.authority.v1`"
+_SYSTEM_FOLLOWS: Final = "the outcome has `system`; `inbox.system.v1` follows once the broker has done it"
 _SENDER_OR_RECIPIENT: Final = "the outcome has `case`; the other side reads `inbox.case.v1`"
+
+
+_BY: Final[Mapping[Who, str]] = {
+    "operator": "the operator",
+    "applicant": "the system that will act for it, or its coordinator's own",
+    "admitting": "a coordinator of its region and areas",
+    "validating": "its validating coordinator, or one above",
+    "access": "the access coordinator of the area, or one above",
+    "itself": "the authority itself",
+}
 
 
 class Rights(NamedTuple):
@@ -28,23 +42,40 @@ RIGHTS: Final[Mapping[str, Rights]] = {
     "registry.appoint_coordinator.v1": Rights(
         "the operator", "the outcome has `authority`; `inbox.system.v1` follows when its system can log in"
     ),
-    "registry.connect_system.v1": Rights(
-        "a national coordinator, for its state",
-        "the outcome has `system`; `inbox.system.v1` follows when it can log in",
-    ),
+    "registry.invite.v1": Rights("a coordinator", "the outcome has `authority`, `invited`, with its number"),
     "registry.apply.v1": Rights(
-        "any system, for an authority of the coordinator's state",
-        "the outcome has `authority` with its number, `pending`; the coordinator reads `inbox.authority.v1`",
+        "the system that will act for the authority, or the coordinator's own",
+        "the outcome has `authority`, `pending`, and in `alike` what it may double; the coordinator reads "
+        "`inbox.authority.v1`",
     ),
-    "registry.approve.v1": Rights(
-        "the coordinator named in the application",
-        "the outcome has `authority`, `active`; the applicant's system reads `inbox.authority.v1`",
+    "registry.register.v1": Rights("a coordinator", "the outcome has `authority`, `active`"),
+    "registry.approve.v1": Rights("the validating coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.reject.v1": Rights("the validating coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.grant_access.v1": Rights("the area's access coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.withdraw_access.v1": Rights("the area's access coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.update_authority.v1": Rights(
+        "the authority itself", "the outcome has `authority`; what waits is in the coordinator's `inbox.authority.v1`"
     ),
-    "registry.reject.v1": Rights(
-        "the coordinator named in the application",
-        "the outcome has `authority`, `rejected`; the applicant's system reads `inbox.authority.v1`",
+    "registry.decide_change.v1": Rights("the validating coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.suspend.v1": Rights("the validating coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.reinstate.v1": Rights("the validating coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.close.v1": Rights("the validating coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.assign_system.v1": Rights("the validating coordinator, or one above", _AUTHORITY_IS_TOLD),
+    "registry.connect_system.v1": Rights(
+        "a coordinator, for its state", "the outcome has `system`; `inbox.system.v1` follows when it can log in"
     ),
-    "registry.search.v1": Rights("any system", "the outcome has `found`"),
+    "registry.rotate_credential.v1": Rights(
+        "the system itself, or the one that had it connected",
+        "the outcome has `system`; `inbox.system.v1` follows when the new credential is in force",
+    ),
+    "registry.suspend_system.v1": Rights("the coordinator that connected it, or one above", _SYSTEM_FOLLOWS),
+    "registry.reinstate_system.v1": Rights("the coordinator that connected it, or one above", _SYSTEM_FOLLOWS),
+    "registry.close_system.v1": Rights("the coordinator that connected it, or one above", _SYSTEM_FOLLOWS),
+    "registry.search.v1": Rights("any system", "the outcome has `found`, and `next` when there is more"),
+    "registry.suggest.v1": Rights("any system", "the outcome has `suggested`"),
+    "registry.show.v1": Rights("any system", "the outcome has `full`"),
+    "registry.trail.v1": Rights("the authority itself, or a coordinator above it", "the outcome has `trail`"),
+    "registry.put_terms.v1": Rights("the operator", "the outcome says done"),
     "casework.send_request.v1": Rights("an active authority with access to the area", _SENDER_OR_RECIPIENT),
     "casework.accept_request.v1": Rights("the recipient, while `awaiting-acceptance`", _SENDER_OR_RECIPIENT),
     "casework.reply.v1": Rights("the recipient, once `accepted`", _SENDER_OR_RECIPIENT),
@@ -67,6 +98,14 @@ def _made(name: str) -> str:
 def _commands(_: str) -> str:
     rows = ((f"`{kind}`", summary(model), *RIGHTS[kind]) for kind, model in COMMANDS.items())
     return _table(("type", "what it does", "who may send it", "what comes back"), rows)
+
+
+def _lifecycle(_: str) -> str:
+    rows = (
+        (f"`{step.command.TYPE}`", ", ".join(step.of) or "nothing", _BY[step.by], step.what, step.leads_to or "stays")
+        for step in LIFECYCLE
+    )
+    return _table(("command", "from", "by", "what happens", "to"), rows)
 
 
 def _inbox(_: str) -> str:
@@ -111,6 +150,7 @@ _MAKERS: Final[Mapping[str, Callable[[str], str]]] = {
     "commands": _commands,
     "codes": _codes,
     "inbox": _inbox,
+    "lifecycle": _lifecycle,
     "refusals": _refusals,
     "message": _message,
 }

@@ -1,8 +1,8 @@
 """The messages in `docs/examples`: one file each, as it stands on the wire, with the system that sends or reads it.
 
 `walk/` holds, in order, what is sent and read from the first appointment to a closed case: `tools.walk` has it
-happen on a real exchange. `operator/` holds the commands that publish legislation, `internal/` what services say to
-each other.
+happen on a real exchange. `onboarding/` holds the commands by which coordinators keep their state in order, `operator/`
+those that publish legislation, `internal/` what services say to each other.
 """
 
 import json

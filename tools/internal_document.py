@@ -4,7 +4,7 @@ import inspect
 from importlib.metadata import version
 from typing import Any, Final
 
-from contracts import casework, registry, translation
+from contracts import casework, directory, translation
 from contracts.inbox import Views
 from contracts.topology import SERVICES, VHOST, exchange_topology
 from contracts.types import Message
@@ -20,10 +20,14 @@ ABOUT: Final = (
 SAID: Final[tuple[tuple[str, str, type[Message]], ...]] = (
     # (exchange, routing key, what is said)
     *((service, "views", Views) for service in SERVICES[:3]),
-    ("registry", "event.authority", registry.AuthorityState),
-    ("registry", "event.system", registry.SystemState),
-    ("registry", "provision", registry.Provision),
-    ("provisioner", "provisioned", registry.Provisioned),
+    ("registry", "event.authority", directory.AuthorityState),
+    ("registry", "event.system", directory.SystemState),
+    ("registry", "provision", directory.Provision),
+    ("registry", "reconcile", directory.Reconcile),
+    ("provisioner", "provisioned", directory.Provisioned),
+    ("provisioner", "reconciled", directory.Reconciled),
+    *((copying, "compare", directory.Compare) for copying in SERVICES[1:]),
+    *(("registry", f"replay.{copying}", directory.Replayed) for copying in SERVICES[1:]),
     ("casework", "dates", casework.Dates),
     ("translation", "event.area", translation.AreaPublished),
 )

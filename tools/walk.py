@@ -30,7 +30,7 @@ PASSWORD: Final = "example-password-do-not-use"  # noqa: S105 - of the examples,
 AREA: Final = Path(__file__).parent.parent / "legislation" / "professional-qualifications"
 WISHED_DATE: Final = "2026-03-23"
 MOMENTS: Final = (
-    "2026-03-09T09:15:00Z",  # acceptance due
+    "2026-03-09T23:59:59Z",  # acceptance due: the end of that day in Ireland
     "2026-03-02T09:15:00Z",  # sent
     "2026-03-04T14:02:00Z",  # accepted
     "2026-03-18T10:40:00Z",  # replied

@@ -15,6 +15,7 @@ class Side:
     authority: str
     name: str
     country: str
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

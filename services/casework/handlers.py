@@ -1,16 +1,18 @@
 """Commands on cases: decide, store, and say who shall read what."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from contracts.casework import AcceptRequest, CaseView, CloseCase, Dates, Reply, SendRequest
 from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View
 from contracts.refusal import Refusal
+from services.casework.calendar import Calendar, years_of
 from services.casework.case import Case, case_from
 from services.casework.deadlines import deadlines_of
 from services.casework.lifecycle import Area, Authority, Now, proceed, send
+from services.casework.public_holidays import PublicHolidays
 from services.casework.settings import Settings
 from services.casework.store import Store
 from services.casework.views import view_of
@@ -34,17 +36,22 @@ _SETTLING_S, _LOOK_AGAIN_S = 2.0, 0.25
 class CaseDesk:
     """The handler of casework's lanes."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        """Decide by what `store` knows."""
+    def __init__(self, store: Store, settings: Settings, holidays: PublicHolidays) -> None:
+        """Decide by what `store` and `holidays` know."""
         self._store = store
         self._settings = settings
+        self._holidays = holidays
 
     async def __call__(self, commands: Sequence[Command]) -> Sequence[Answer | Later]:
         """Decide on a group of commands with one write for each case, and return what is to be told."""
         known = await self._store.authorities(_named(commands))
         areas = await self._store.areas(c.body.area for c in commands if isinstance(c.body, SendRequest))
-        now = Now(_now(), self._settings.day)
-        settled = await self._settle(commands, _decider(known, areas, self._store, now))
+        at = _now()
+        now = Now(
+            at, self._settings.day, calendar_for(self._holidays, _recipients(commands, known), areas.values(), at)
+        )
+        cut_off = await self._store.cut_off(c.system for c in commands)
+        settled = await self._settle(commands, _decider(known, areas, self._store, now, cut_off))
         return await self._answers(commands, settled)
 
     async def _settle(
@@ -107,9 +114,11 @@ def own_place_of(command: Command) -> str:
 
 
 def _decider(
-    known: Mapping[str, Authority], areas: Mapping[str, Area], store: Store, now: Now
+    known: Mapping[str, Authority], areas: Mapping[str, Area], store: Store, now: Now, cut_off: Set[str]
 ) -> Callable[[History, Command], Decision]:
     def decide(history: History, command: Command) -> Decision:
+        if command.system in cut_off:  # what it had sent before it was
+            return Refuse(Refusal("system-suspended"))
         actor = known.get(_acting(command))
         if wrong := _not_entitled(actor, command):
             return _refuse(Refusal(wrong, "authority"), command)
@@ -160,6 +169,21 @@ def _now() -> datetime:
     # As MongoDB keeps it: what is published again must not differ from what was published first.
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def calendar_for(
+    holidays: PublicHolidays, recipients: Iterable[Authority], areas: Iterable[Area], at: datetime
+) -> Calendar:
+    """Return all the lists of holidays that requests to these recipients in these areas may need."""
+    # The recipients' day may be another than that of UTC: the years overlap at both ends.
+    days = (at.date() - timedelta(days=1), at.date() + timedelta(days=1))
+    years = {year for area in areas for day in days for year in years_of(day, area.rules.deadlines.acceptance)}
+    return holidays.calendar(((one.side.country, one.side.region) for one in recipients), sorted(years))
+
+
+def _recipients(commands: Sequence[Command], known: Mapping[str, Authority]) -> Iterable[Authority]:
+    named = (c.body.recipient for c in commands if isinstance(c.body, SendRequest))
+    return [known[recipient] for recipient in named if recipient in known]
 
 
 def _named(commands: Sequence[Command]) -> set[str]:

@@ -1,19 +1,18 @@
 """What may be done to a case: state, action, who may, what follows. Pure: everything it needs is handed to it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
-from contracts.languages import ZONES
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules
 from contracts.types import FreeText
 from services.casework.answers import check_answers, check_asked, check_particulars
+from services.casework.calendar import Calendar
 from services.casework.case import Case, Side
-from services.casework.deadlines import acceptance_due, end_of_day
+from services.casework.deadlines import A_DAY, acceptance_due, day_at, end_of_day
 
 Entry = Mapping[str, Any]
 
@@ -56,14 +55,18 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The moment of a decision, in whole milliseconds, and how long a day is: 24 hours, but for demonstrations."""
+    """The moment of a decision, in whole milliseconds, the holidays by which periods are counted, a day's length.
+
+    A day has 24 hours, but for demonstrations.
+    """
 
     at: datetime
-    day: timedelta = timedelta(days=1)
+    day: timedelta = A_DAY
+    calendar: Calendar = field(default_factory=Calendar)
 
-    def today(self, state: str) -> date:
-        """The calendar day in a state."""
-        return self.at.astimezone(ZoneInfo(ZONES[state])).date()
+    def today(self, state: str, region: str | None = None) -> date:
+        """The calendar day in a state, or in a region of it."""
+        return day_at(self.at, state, region)
 
 
 def send(
@@ -86,7 +89,7 @@ def send(
         "particulars": stored(command.particulars),
         "comment": _text(command.comment),
         "wished_date": command.wished_date.isoformat(),
-        "acceptance_due": acceptance_due(area.rules, now.at, now.day),
+        "acceptance_due": acceptance_due(area.rules, recipient.side, now.at, now.day, now.calendar),
     }
 
 
@@ -101,7 +104,7 @@ def _cannot_send(
         return Refusal("recipient-not-found", "recipient")
     if recipient.side.country == sender.side.country and not area.rules.workflow.own_state_cases:
         return Refusal("own-state", "recipient")
-    if command.wished_date < now.today(recipient.side.country):
+    if command.wished_date < now.today(recipient.side.country, recipient.side.region):
         return Refusal("date-in-the-past", "wished_date")
     return check_asked(area.rules, command.questions) or check_particulars(area.rules, command.particulars)
 
@@ -123,11 +126,12 @@ def proceed(case: Case, command: AcceptRequest | Reply | CloseCase, rules: AreaR
 
 
 def _accept(case: Case, command: AcceptRequest, _: AreaRules, now: Now) -> Entry | Refusal:
-    today = now.today(case.recipient.country)
+    there = case.recipient.country, case.recipient.region
+    today = now.today(*there)
     agreed = command.propose_date or max(case.wished_date, today)
     if agreed < today:
         return Refusal("date-in-the-past", "propose_date")
-    return {"agreed_date": agreed.isoformat(), "answer_due": end_of_day(agreed, case.recipient.country)}
+    return {"agreed_date": agreed.isoformat(), "answer_due": end_of_day(agreed, *there)}
 
 
 def _reply(case: Case, command: Reply, rules: AreaRules, _: Now) -> Entry | Refusal:

@@ -6,13 +6,16 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from contracts.registry import AuthorityState, SystemState
+from contracts.directory import AuthorityState, Compare, Replayed, SystemState
 from contracts.translation import AreaPublished, AreaRules
 from services.casework.case import Side, case_from
 from services.casework.lifecycle import Area, Authority
+from services.chassis.copies import total
 from services.chassis.histories import Histories, History
 from services.chassis.mongo import Database, Document
-from services.chassis.readmodel import ReadModel
+from services.chassis.readmodel import ReadModel, Thing
+
+_CONNECTED = {"status": {"$ne": "closed"}}
 
 
 class Store:
@@ -33,7 +36,12 @@ class Store:
 
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""
-        return [str(found["_id"]) async for found in self._systems.collection.find({}, {"_id": 1})]
+        return [str(found["_id"]) async for found in self._systems.collection.find(_CONNECTED, {"_id": 1})]
+
+    async def cut_off(self, systems: Iterable[str]) -> frozenset[str]:
+        """Return those of `systems` that were suspended or closed."""
+        found = await self._systems.get(systems)
+        return frozenset(key for key, one in found.items() if one.get("status", "active") != "active")
 
     async def authorities(self, ids: Iterable[str]) -> dict[str, Authority]:
         """Return those of `ids` that casework has heard of."""
@@ -59,11 +67,21 @@ class Store:
 
     async def authority_changed(self, event: AuthorityState) -> None:
         """Take over what the registry says of an authority."""
-        await self._authorities.put(event.id, event.version, event.model_dump(mode="json", exclude={"id", "version"}))
+        await self._authorities.put(*_authority_thing(event))
 
     async def system_connected(self, event: SystemState) -> None:
         """Take over what the registry says of a system: its lanes are consumed from now on."""
-        await self._systems.put(event.id, event.version, {})
+        await self._systems.put(*_system_thing(event))
+
+    async def replayed(self, event: Replayed) -> None:
+        """Take over what this copy lacked, and nothing that is older than what it has."""
+        await self._authorities.put_all(_authority_thing(one) for one in event.authorities)
+        await self._systems.put_all(_system_thing(one) for one in event.systems)
+
+    async def compare(self) -> Compare:
+        """Return what the copies hold, for the registry to compare."""
+        authorities, systems = await self._authorities.tallies(), await self._systems.tallies()
+        return Compare(service="casework", authorities=authorities, systems=total(systems))
 
     async def area_published(self, event: AreaPublished) -> None:
         """Keep the rules of this version for the cases that will begin with it."""
@@ -73,14 +91,22 @@ class Store:
         await self._areas.put(event.area, event.version, {})
 
 
+def _authority_thing(event: AuthorityState) -> Thing:
+    return event.id, event.version, event.model_dump(mode="json", exclude={"id", "version"})
+
+
+def _system_thing(event: SystemState) -> Thing:
+    return event.id, event.version, {"status": event.status}
+
+
 def _authority(key: str, found: Document) -> Authority:
     details: dict[str, Any] = found["details"]
     name = details["names"].get(details["languages"][0]) or next(iter(details["names"].values()))
     return Authority(
-        side=Side(authority=key, name=name, country=details["country"]),
+        side=Side(authority=key, name=name, country=details["country"], region=details.get("region")),
         system=found["system"],
         active=found["status"] == "active",
-        areas=frozenset(details["areas"]),
+        areas=frozenset(found["access"]),
     )
 
 

@@ -36,6 +36,11 @@ class Answer:
     views: tuple[View, ...] = ()
     events: tuple[Event, ...] = ()
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the command was refused."""
+        return isinstance(self.outcome.message, Outcome) and self.outcome.message.status == "refused"
+
 
 Handler = Callable[[Sequence[Command]], Awaitable[Sequence[Answer | Later]]]
 

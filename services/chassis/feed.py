@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import structlog
 from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
+from pamqp.commands import Queue
 
 from contracts.types import Message
 from services.chassis import metrics
@@ -77,16 +78,26 @@ class Feed:
     async def ready(self) -> bool:
         """Say whether the queue is there and consumed, by the broker's own word: a ping says yes when it is gone."""
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT):
-                connection = await self._broker.connect()
-                async with connection.channel() as channel:
-                    queue = await channel.declare_queue(self.queue, passive=True)
+            return bool((await self._looked_at()).consumer_count)
         except BROKER_AWAY:
             return False
-        return bool(queue.declaration_result.consumer_count)
 
-    async def publish(self, message: Outgoing) -> None:
-        """Publish to the service's exchange; return when the broker has it safe in a queue, raise when it has not."""
+    async def waiting(self) -> int:
+        """Return how many messages wait in the queue, those in hand not counted. Raises what is in `BROKER_AWAY`."""
+        return (await self._looked_at()).message_count or 0
+
+    async def _looked_at(self) -> Queue.DeclareOk:
+        async with asyncio.timeout(PROBE_TIMEOUT):
+            connection = await self._broker.connect()
+            async with connection.channel() as channel:
+                queue = await channel.declare_queue(self.queue, passive=True)
+        return queue.declaration_result
+
+    async def publish(self, message: Outgoing, expires_after: float | None = None) -> None:
+        """Publish to the service's exchange; return when the broker has it safe in a queue, raise when it has not.
+
+        After so many seconds nobody needs it any more: the broker may forget it.
+        """
         async with asyncio.timeout(PUBLISH_TIMEOUT):  # while disconnected FastStream would wait outside its own
             await self._broker.publish(
                 message.body,
@@ -99,4 +110,5 @@ class Feed:
                 content_type="application/json",
                 persist=True,
                 mandatory=True,
+                expiration=expires_after,
             )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _PREFIX = "IMI_"
@@ -36,6 +36,8 @@ class ServiceSettings(BrokerSettings):
 
     mongo_url: SecretStr
     mongo_database: str
+    compare_every: float = Field(default=300, gt=0, allow_inf_nan=False)
+    """Seconds after which copies of the registry's data are compared with it again."""
 
 
 def _from_files(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import uvloop
 
-from contracts.registry import AuthorityState, SystemState
+from contracts.directory import AuthorityState, Replayed, SystemState
 from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from services.chassis import catalogue, logs, mongo
+from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.service import Parts, serve
@@ -38,9 +39,11 @@ async def main() -> None:
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store, url = Store(database), settings.amqp_url.get_secret_value()
     broker = open_broker(url)
-    feed = Feed(broker, NAME, f"{NAME}.events")
+    feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
     feed.on(AuthorityState, store.authority_changed)
     feed.on(SystemState, store.system_connected)
+    replay.on(Replayed, store.replayed)
+    comparing = Comparing(replay, store.compare, settings.compare_every)
 
     async def lanes() -> list[str]:
         return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
@@ -53,10 +56,10 @@ async def main() -> None:
     parts = Parts(
         broker,
         workers=[Worker(url, NAME, lanes, desk), Worker(url, NAME, dates, planner)],
-        probes=[functools.partial(mongo.answers, database), feed.ready, sending.runs],
+        probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, sending.runs, comparing.runs],
         prepare=[store.prepare],
-        begin=[sending.begin],
-        end=[sending.end],
+        begin=[sending.begin, comparing.begin],
+        end=[comparing.end, sending.end],
     )
     await serve(parts, settings)
 

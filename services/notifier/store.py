@@ -9,9 +9,10 @@ from typing import Any, Final
 from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from contracts.registry import AuthorityState, SystemState
+from contracts.directory import AuthorityState, Compare, Replayed, SystemState
+from services.chassis.copies import total
 from services.chassis.mongo import Database, Document
-from services.chassis.readmodel import ReadModel
+from services.chassis.readmodel import ReadModel, Thing
 from services.notifier.deadlines import Plan, Step
 from services.notifier.mail import Contact
 
@@ -20,6 +21,7 @@ LEASE: Final = timedelta(seconds=90)
 KEEP_EMAILS: Final = timedelta(days=3 * 366)
 """Regulation (EU) 1024/2012, Art. 14: deleted three years after a case's closure. An address may be a person's."""
 
+_CONNECTED: Final = {"status": {"$ne": "closed"}}
 _NEXT_AT: Final = {
     "$set": {"next_at": {"$cond": [{"$eq": ["$plan", []]}, "$$REMOVE", {"$min": "$plan.try_at"}]}},
 }
@@ -68,16 +70,25 @@ class Store:
 
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""
-        return [str(found["_id"]) async for found in self._systems.collection.find({}, {"_id": 1})]
+        return [str(found["_id"]) async for found in self._systems.collection.find(_CONNECTED, {"_id": 1})]
 
     async def system_connected(self, event: SystemState) -> None:
         """Take over what the registry says of a system: its lanes are consumed from now on."""
-        await self._systems.put(event.id, event.version, {})
+        await self._systems.put(*_system_thing(event))
 
     async def authority_changed(self, event: AuthorityState) -> None:
         """Take over how an authority is written to."""
-        contact = Contact(event.details.contacts, event.details.languages, event.details.country)
-        await self._authorities.put(event.id, event.version, asdict(contact))
+        await self._authorities.put(*_authority_thing(event))
+
+    async def replayed(self, event: Replayed) -> None:
+        """Take over what this copy lacked, and nothing that is older than what it has."""
+        await self._authorities.put_all(_authority_thing(one) for one in event.authorities)
+        await self._systems.put_all(_system_thing(one) for one in event.systems)
+
+    async def compare(self) -> Compare:
+        """Return what the copies hold, for the registry to compare."""
+        authorities, systems = await self._authorities.tallies(), await self._systems.tallies()
+        return Compare(service="notifier", authorities=authorities, systems=total(systems))
 
     async def contact(self, authority: str) -> Contact | None:
         """Return how an authority is written to, as soon as the registry has told."""
@@ -145,6 +156,15 @@ class Store:
             await self._emails.insert_one(document)
         except DuplicateKeyError:
             return  # a repetition
+
+
+def _authority_thing(event: AuthorityState) -> Thing:
+    contact = Contact(event.details.contacts, event.details.languages, event.details.country)
+    return event.id, event.version, asdict(contact)
+
+
+def _system_thing(event: SystemState) -> Thing:
+    return event.id, event.version, {"status": event.status}
 
 
 def _replacement(plan: Plan) -> list[Document]:

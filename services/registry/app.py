@@ -4,40 +4,61 @@ import functools
 
 import uvloop
 
-from contracts.registry import COMMANDS, Provisioned
+from contracts.directory import Compare, Provisioned, Reconciled
+from contracts.registry import COMMANDS
 from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from services.chassis import logs, mongo
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.service import Parts, serve
-from services.chassis.settings import ServiceSettings
 from services.chassis.worker import Worker
 from services.registry.connections import Connections
+from services.registry.copies import Copies
 from services.registry.handlers import Onboarding
+from services.registry.milestones import Milestones
+from services.registry.questions import Questions
+from services.registry.reconciling import Reconciling
+from services.registry.registration import Registration
+from services.registry.search import Directory
+from services.registry.settings import Settings
 from services.registry.store import Store
+from services.registry.systems import Systems
+from services.registry.vocabulary import Vocabulary
 
 NAME = "registry"
 
 
 async def main() -> None:
     """Run the registry until it is told to stop."""
-    settings = ServiceSettings.load()
+    settings = Settings.load()
     logs.configure(NAME, settings.log_level)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store, url = Store(database), settings.amqp_url.get_secret_value()
+    directory, vocabulary = Directory(store.documents), Vocabulary(database["vocabulary"])
+    systems = Systems(store)
+    questions = Questions(store, directory, systems, vocabulary)
+
     broker = open_broker(url)
-    feed = Feed(broker, NAME, f"{NAME}.provisioned")
-    feed.on(Provisioned, Connections(store, feed).provisioned)
+    feed, copies = Feed(broker, NAME, f"{NAME}.provisioned"), Feed(broker, NAME, f"{NAME}.copies")
+    reconciling = Reconciling(store, feed, settings.reconcile_every)
+    milestones = Milestones(store.documents, database["milestones"], feed, settings.milestone)
+    registration = Registration(store, systems, vocabulary, milestones.joined)
+    feed.on(Provisioned, Connections(store, feed, registration.assign).provisioned)
+    feed.on(Reconciled, reconciling.reconciled)
+    answering = Copies(database, copies)
+    copies.on(Compare, answering.compare)
 
     async def lanes() -> list[str]:
         return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.live_systems()])]
 
-    desk = Desk(COMMANDS, settings.max_body, Onboarding(store))
+    desk = Desk(COMMANDS, settings.max_body, Onboarding(store, registration, systems, questions, vocabulary))
     parts = Parts(
         broker,
         workers=[Worker(url, NAME, lanes, desk)],
-        probes=[functools.partial(mongo.answers, database), feed.ready],
-        prepare=[store.prepare],
+        probes=[functools.partial(mongo.answers, database), feed.ready, copies.ready],
+        prepare=[store.prepare, directory.prepare, milestones.prepare, answering.prepare],
+        begin=[reconciling.begin, milestones.begin],
+        end=[reconciling.end, milestones.end],
     )
     await serve(parts, settings)
 

@@ -1,60 +1,174 @@
-"""Finding an authority by the beginning of any word of its names, whatever the case and the accents. Pure."""
+"""How authorities are looked up: by what they are stored, and in which stages a search goes through them. Pure.
 
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import Any
+A search tries one stage after the other, best matches first. In each it walks an index in its order, so that a page
+begins where the last one ended, and costs what it shows, however many authorities there are.
+"""
 
-from contracts.registry import Card, Search
-from services.registry.authority import Authority
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-_WORD = re.compile(r"\w+")
-_SEARCH_WORDS = 8
+from contracts.directory import Match, MatchKind
+from contracts.registry import Search
+from services.registry.names import fold, keys_of, whole_keys, word_keys, word_ways
+
+Entry = Mapping[str, Any]
+Query = dict[str, Any]
+
+LAST: Final = "\U0010ffff"
+"""Comes after everything that a key may go on with."""
+EVERYBODY: Final = "*"
+"""The tag of all."""
+STAGES: Final[tuple[MatchKind, ...]] = (
+    "exact-name",
+    "name-beginning",
+    "all-words",
+    "competence",
+    "some-words",
+)
+MOST_SEARCHED: Final = 8
+"""Words of a text that are looked for; further ones are left aside."""
 
 
-def fields_of(authority: Authority) -> dict[str, Any]:
-    """Return what an authority is looked up by."""
+class BadCursor(ValueError):
+    """What was given as a cursor is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended: the stage, and the last key and number that it showed there."""
+
+    stage: int
+    key: str
+    id: str
+
+    def encode(self) -> str:
+        """Return it as its reader gets it: opaque, and safe in any message."""
+        text = json.dumps([self.stage, self.key, self.id], ensure_ascii=False)
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Return what `encode` made. Raises `BadCursor` for anything else."""
+        try:
+            stage, key, number = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+            raise BadCursor from error
+        if not (type(stage) is int and 0 <= stage <= len(STAGES) and isinstance(key, str) and isinstance(number, str)):
+            raise BadCursor
+        return cls(stage, key, number)
+
+
+def entry_of(
+    *,
+    names: Iterable[str],
+    short_name: str | None,
+    city: str,
+    region: str | None,
+    country: str,
+    areas: Mapping[str, Iterable[str]],
+    keywords: Iterable[str],
+    findable: bool,
+) -> dict[str, Any]:
+    """Return the fields by which an authority is found; `areas` are those it has access to, with its competences.
+
+    Whoever is not `findable` has no keys, and so stands in no index.
+    """
+    called = [*names, *([short_name] if short_name else [])]
+    if not findable:
+        return {"wholes": [], "words": [], "tags": [], "competences": [], "sort": fold(next(iter(called)))}
+    competences = sorted({code for codes in areas.values() for code in codes})
     return {
-        "status": authority.status,
-        "kind": authority.kind,
-        "country": authority.details.country,
-        "areas": list(authority.details.areas),
-        "words": words_of(authority.details.names.values()),
+        "country": country,
+        "wholes": whole_keys(called),
+        "words": word_keys([*called, city, *keywords]),
+        "tags": sorted(_tags(country, region, city, areas, competences)),
+        "competences": competences,
+        "sort": fold(next(iter(called))),
     }
 
 
-def words_of(names: Iterable[str]) -> list[str]:
-    """Return the words of all the names: lower case, without accents, each once."""
-    return sorted({word for name in names for word in _WORD.findall(plain(name))})
+def _tags(
+    country: str, region: str | None, city: str, areas: Iterable[str], competences: Iterable[str]
+) -> Iterator[str]:
+    """One for each thing that a search can ask for, and one for the pairs that go together most often."""
+    yield EVERYBODY
+    yield f"c:{country}"
+    yield from (f"r:{region[:length]}" for length in range(2, len(region or "") + 1) if region)
+    yield from (f"t:{key}" for key in keys_of(city))
+    for area in areas:
+        yield f"a:{area}"
+        yield f"c:{country}/a:{area}"
+    for competence in competences:
+        yield f"k:{competence}"
+        yield f"c:{country}/k:{competence}"
 
 
-def plain(text: str) -> str:
-    """Return the text in lower case, without accents."""
-    letters = unicodedata.normalize("NFKD", text.casefold()).casefold()  # signs such as № fall apart into capitals
-    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+def tags_asked(search: Search) -> list[str]:
+    """Return the tags that an authority must have, the most telling ones first."""
+    city = [f"t:{key}" for key in keys_of(search.city or "")[:1]]
+    region = [f"r:{search.region}"] if search.region else []
+    pairs = [
+        f"c:{search.country}/{kind}:{code}" if search.country else f"{kind}:{code}"
+        for kind, code in (("k", search.competence), ("a", search.area))
+        if code
+    ]
+    alone = [f"c:{search.country}"] if search.country and not pairs else []
+    return [*city, *pairs[:1], *region, *pairs[1:], *alone] or [EVERYBODY]
 
 
-def within(cards: Iterable[Card], size: int) -> list[Card]:
-    """Return the first cards that fit into `size` bytes of JSON."""
-    fitting: list[Card] = []
-    for card in cards:
-        size -= len(card.model_dump_json())
-        if size < 0:
-            break
-        fitting.append(card)
-    return fitting
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is looked for in a text: the whole of it in all its ways of writing, and each of its words."""
+
+    wholes: tuple[str, ...]
+    ways: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, text: str) -> "Words":
+        """Take a text apart."""
+        ways = tuple(tuple(ways) for ways in word_ways(text)[:MOST_SEARCHED])
+        return cls(tuple(key for key in keys_of(text) if key), ways)
+
+    def found_in(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return which of the words (in their first way of writing) begin a word of an authority."""
+        return tuple(ways[0] for ways in self.ways if any(one.startswith(ways) for one in words))
 
 
-def query_of(search: Search) -> Mapping[str, Any]:
-    """Return the query by which active authorities are found. Each part of it has an index."""
-    query: dict[str, Any] = {"status": "active"}
-    if search.country:
-        query["country"] = search.country
-    if search.area:
-        query["areas"] = search.area
-    beginnings = _WORD.findall(plain(search.name or ""))[:_SEARCH_WORDS]
-    if search.name and not beginnings:
-        query["words"] = {"$in": []}  # nothing but punctuation begins no word
-    if beginnings:  # anchored, so that the index serves
-        query["$and"] = [{"words": {"$regex": f"^{re.escape(word)}"}} for word in beginnings]
-    return query
+def match_of(kind: MatchKind, entry: Entry, words: Words | None) -> Match:
+    """Return why an authority was found."""
+    found = words.found_in(entry["words"]) if words and kind in {"all-words", "some-words"} else ()
+    return Match(kind=kind, words=found)
+
+
+def kind_of(entry: Entry, words: Words, competences: frozenset[str]) -> MatchKind | None:
+    """Return the best stage in which an authority is found: it is shown there and in no later one."""
+    wholes = entry["wholes"]
+    if any(whole in words.wholes for whole in wholes):
+        return "exact-name"
+    if any(whole.startswith(words.wholes) for whole in wholes):
+        return "name-beginning"
+    found = len(words.found_in(entry["words"]))
+    if found and found == len(words.ways):
+        return "all-words"
+    if competences.intersection(entry["competences"]):
+        return "competence"
+    return "some-words" if found else None
+
+
+def beginning_with(key: str, after: str = "") -> Query:
+    """Return the range of an index that holds the keys beginning with `key`, from `after` on."""
+    return {"$elemMatch": {"$gte": max(key, after), "$lt": key + LAST}}
+
+
+def place_key(country: str, city: str) -> str:
+    """Return the key of a place."""
+    return f"{country}/{fold(city)}"
+
+
+def whole_names(names: Iterable[str]) -> list[str]:
+    """Return names as they are compared with one another."""
+    return sorted({fold(name) for name in names})

@@ -6,11 +6,12 @@ from pathlib import Path
 import uvloop
 
 import contracts
-from contracts.registry import AuthorityState, SystemState
+from contracts.directory import AuthorityState, Replayed, SystemState
 from contracts.sentences import SENTENCES
 from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from contracts.translation import COMMANDS
 from services.chassis import catalogue, logs, mongo
+from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.service import Parts, serve
@@ -30,9 +31,11 @@ async def main() -> None:
     store, url = Store(database), settings.amqp_url.get_secret_value()
     sentences = catalogue.read_all(Path(contracts.__file__).parent / "locale", SENTENCES)
     broker = open_broker(url)
-    feed = Feed(broker, NAME, f"{NAME}.events")
+    feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
     feed.on(AuthorityState, store.authority_changed)
     feed.on(SystemState, store.system_connected)
+    replay.on(Replayed, store.replayed)
+    comparing = Comparing(replay, store.compare, settings.compare_every)
 
     async def lanes() -> list[str]:
         return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
@@ -45,8 +48,10 @@ async def main() -> None:
     parts = Parts(
         broker,
         workers,
-        probes=[functools.partial(mongo.answers, database), feed.ready],
+        probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, comparing.runs],
         prepare=[store.prepare],
+        begin=[comparing.begin],
+        end=[comparing.end],
     )
     await serve(parts, settings)
 

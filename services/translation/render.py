@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from contracts.inbox import AuthorityUpdate, CaseUpdate, Outcome, SystemUpdate
+from contracts.inbox import AuthorityUpdate, CaseUpdate, Milestone, Outcome, SystemUpdate
 from services.translation.area import AreaTexts
 from services.translation.reading import Reading
 
@@ -27,20 +27,22 @@ def render(message: Json, reading: Reading, areas: Areas) -> str:
 
 
 def _nothing_else(_message: Json, _reading: Reading) -> None:
-    """A case is filled in wherever it stands."""
+    """A case is filled in wherever it stands; a milestone is a number."""
 
 
 def _outcome(message: Json, reading: Reading) -> None:
     if refused := message.get("refused"):
         refused["text"] = reading.sentence(f"refusal.{refused['code']}")
+    for found in message.get("found", ()):
+        found["match"]["text"] = reading.sentence(f"match.{found['match']['kind']}")
 
 
 def _authority(message: Json, reading: Reading) -> None:
-    message["text"] = reading.sentence(f"status.{message['authority']['status']}")
+    message["text"] = reading.sentence(f"authority.{message['event']}")
 
 
 def _system(message: Json, reading: Reading) -> None:
-    message["text"] = reading.sentence("system.connected")
+    message["text"] = reading.sentence(f"system.{message['event']}")
 
 
 def _case(case: Json, reading: Reading, area: AreaTexts) -> None:
@@ -67,4 +69,5 @@ _KINDS: Mapping[str, tuple[str, Callable[[Json, Reading], None]]] = {
     "case": (CaseUpdate.TYPE, _nothing_else),
     "authority": (AuthorityUpdate.TYPE, _authority),
     "system": (SystemUpdate.TYPE, _system),
+    "milestone": (Milestone.TYPE, _nothing_else),
 }

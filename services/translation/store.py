@@ -6,10 +6,11 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from contracts.registry import AuthorityState, SystemState
+from contracts.directory import AuthorityState, Compare, Replayed, SystemState
 from contracts.translation import AreaRules
+from services.chassis.copies import total
 from services.chassis.mongo import Database
-from services.chassis.readmodel import ReadModel
+from services.chassis.readmodel import ReadModel, Thing
 from services.translation.area import AreaTexts, items_of
 
 
@@ -29,7 +30,7 @@ class Store:
 
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""
-        found = self._readers.collection.find({"system": True}, {"_id": 1})
+        found = self._readers.collection.find({"system": True, "status": {"$ne": "closed"}}, {"_id": 1})
         return [str(one["_id"]) async for one in found]
 
     async def languages(self, readers: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -38,11 +39,22 @@ class Store:
 
     async def authority_changed(self, event: AuthorityState) -> None:
         """Note which languages an authority reads."""
-        await self._readers.put(event.id, event.version, {"languages": list(event.details.languages)})
+        await self._readers.put(*_authority_thing(event))
 
     async def system_connected(self, event: SystemState) -> None:
         """Note which languages a system reads: its lanes are consumed from now on."""
-        await self._readers.put(event.id, event.version, {"languages": list(event.languages), "system": True})
+        await self._readers.put(*_system_thing(event))
+
+    async def replayed(self, event: Replayed) -> None:
+        """Take over what this copy lacked, and nothing that is older than what it has."""
+        things = [_authority_thing(one) for one in event.authorities] + [_system_thing(one) for one in event.systems]
+        await self._readers.put_all(things)
+
+    async def compare(self) -> Compare:
+        """Return what the copies hold, for the registry to compare."""
+        authorities = await self._readers.tallies({"system": {"$ne": True}})
+        systems = await self._readers.tallies({"system": True})
+        return Compare(service="translation", authorities=authorities, systems=total(systems))
 
     async def area_texts(self, area: str, version: int) -> AreaTexts:
         """Return a published version. Raises `KeyError` when there is none."""
@@ -78,6 +90,14 @@ class Store:
     async def _all_texts(self, area: str, version: int) -> dict[str, dict[str, str]]:
         found = self._texts.find({"area": area, "version": version})
         return {str(one["language"]): _by_code(one) async for one in found}
+
+
+def _authority_thing(event: AuthorityState) -> Thing:
+    return event.id, event.version, {"languages": list(event.details.languages)}
+
+
+def _system_thing(event: SystemState) -> Thing:
+    return event.id, event.version, {"languages": list(event.languages), "system": True, "status": event.status}
 
 
 def _by_code(document: Mapping[str, Any]) -> dict[str, str]:

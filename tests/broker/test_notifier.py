@@ -16,7 +16,8 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from contracts.casework import Dates, Deadline
-from contracts.registry import AuthorityState, Details
+from contracts.directory import AuthorityState
+from contracts.registry import Details
 from contracts.topology import VHOST
 from deploy.local.exchange import Exchange
 from deploy.local.mail import Mailbox, mail_server

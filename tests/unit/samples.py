@@ -4,13 +4,16 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
+from contracts.languages import STATES
 from contracts.translation import AreaRules, Condition, Deadlines, ItemRule, ItemType, Period
 from contracts.types import FreeText, Message, User
+from services.casework.calendar import Calendar, YearList
 from services.casework.case import Side
 from services.casework.lifecycle import Area, Authority, Now
 from services.chassis.intake import Command
 
-NOW = Now(datetime(2026, 3, 10, 9, 30, tzinfo=UTC))
+HOLIDAYS = Calendar({(state, year): YearList({}, "none") for state in STATES for year in range(2026, 2031)})
+NOW = Now(datetime(2026, 3, 10, 9, 30, tzinfo=UTC), calendar=HOLIDAYS)
 HANDLER = User(id="handler", role="request-handler")
 SENDER, RECIPIENT, STRANGER = "DE-00000001", "HU-00000002", "FR-00000003"
 SYSTEM_OF = {SENDER: "de-kammer", RECIPIENT: "hu-hivatal", STRANGER: "fr-ordre"}

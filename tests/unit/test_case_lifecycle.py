@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -20,7 +21,8 @@ from contracts.types import Message
 from services.casework import handlers
 from services.casework.case import Case, Entry, apply, case_from
 from services.casework.handlers import CaseDesk
-from services.casework.lifecycle import STEPS, Area, Authority, Now, proceed, send
+from services.casework.lifecycle import STEPS, Area, Authority, proceed, send
+from services.casework.public_holidays import PublicHolidays
 from services.casework.settings import Settings
 from services.casework.store import Store
 from services.chassis.delivery import Later
@@ -63,6 +65,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self.cases = MemoryHistories()
+        self.suspended: set[str] = set()
+
+    async def cut_off(self, systems: Iterable[str]) -> frozenset[str]:
+        return frozenset(self.suspended.intersection(systems))
 
     async def authorities(self, ids: Iterable[str]) -> dict[str, Authority]:
         return {number: KNOWN[number] for number in ids if number in KNOWN}
@@ -96,7 +102,7 @@ def case_of(history: Iterable[Entry]) -> Case:
 def decide(history: tuple[Entry, ...], body: Message, system: str, **changes: Any) -> Decision:
     """What casework decides on a command."""
     known: Mapping[str, Authority] = changes.get("known", KNOWN)
-    decider = handlers._decider(known, {AREA.code: AREA}, cast("Store", MemoryStore()), NOW)
+    decider = handlers._decider(known, {AREA.code: AREA}, cast("Store", MemoryStore()), NOW, frozenset())
     return decider(history, command(body, system, age=changes.get("age", 10.0)))
 
 
@@ -262,7 +268,7 @@ def test_the_agreed_date_is_the_proposal_else_the_wish_and_never_in_the_past(
     """An answer is due by the last second of the agreed day, as the recipient's clocks show it (Hungary's here)."""
     first = send(request(wished_date=wished), KNOWN[SENDER], KNOWN[RECIPIENT], AREA, NOW)
     assert not isinstance(first, Refusal)
-    now = Now(NOW.at + timedelta(days=days))
+    now = replace(NOW, at=NOW.at + timedelta(days=days))
     entry = proceed(case_of([first]), accept(propose_date=proposed), AREA.rules, now)
     if isinstance(agreed, Refusal):
         assert entry == agreed
@@ -324,7 +330,7 @@ def test_every_command_has_one_outcome_and_every_change_is_told_to_the_other_sid
 async def _told(tries: list[tuple[str, str]]) -> None:
     settings = Settings(amqp_url=SecretStr("amqp://x"), mongo_url=SecretStr("mongodb://x"), mongo_database="x")
     store = MemoryStore()
-    desk = CaseDesk(cast("Store", store), settings)
+    desk = CaseDesk(cast("Store", store), settings, PublicHolidays())
     sent = await _one(desk, _soon(), SYSTEM_OF[SENDER], "first")
     assert isinstance(sent.outcome.message, Outcome)
     assert sent.outcome.message.case
@@ -336,6 +342,19 @@ async def _told(tries: list[tuple[str, str]]) -> None:
         answer = await _one(desk, body, system, str(position))
         changed = sum(map(len, store.cases.documents.values())) - before
         _check(answer, system, changed)
+
+
+async def test_nothing_is_done_for_a_system_that_was_cut_off_meanwhile() -> None:
+    """What it had sent before is refused; the authority may act again through another system."""
+    settings = Settings(amqp_url=SecretStr("amqp://x"), mongo_url=SecretStr("mongodb://x"), mongo_database="x")
+    store = MemoryStore()
+    desk = CaseDesk(cast("Store", store), settings, PublicHolidays())
+    store.suspended.add(SYSTEM_OF[SENDER])
+    answer = await _one(desk, _soon(), SYSTEM_OF[SENDER], "first")
+    assert isinstance(answer.outcome.message, Outcome)
+    assert answer.outcome.message.refused
+    assert answer.outcome.message.refused.code == "system-suspended"
+    assert store.cases.documents == {}
 
 
 def _soon() -> SendRequest:

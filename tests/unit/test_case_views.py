@@ -100,7 +100,7 @@ def test_views_hold_codes_and_no_texts(made: dict[str, Any]) -> None:
 
 
 DEADLINES = [
-    (1, "acceptance", "2026-03-17T09:30:00+00:00"),
+    (1, "acceptance", "2026-03-17T22:59:59+00:00"),
     (2, "answer", "2026-04-01T21:59:59+00:00"),
     (3, None, None),
     (4, None, None),

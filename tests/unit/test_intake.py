@@ -85,10 +85,10 @@ def test_a_message_that_is_not_right_is_refused_with_its_fault(
 
 def test_a_message_that_is_right_is_a_command() -> None:
     """Its sender is the lane's; its body is parsed."""
-    command = check(b'{"name": "Amt"}', message_id="17")
+    command = check(b'{"text": "Amt"}', message_id="17")
     assert isinstance(command, Command)
     assert (command.system, command.message_id, command.key) == (SYSTEM, "17", f"{SYSTEM}/17")
-    assert command.body == Search(name="Amt")
+    assert command.body == Search(text="Amt")
 
 
 EDGES: list[tuple[str, bytes, dict[str, Any]]] = [

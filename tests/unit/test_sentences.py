@@ -9,8 +9,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 from contracts.casework import CaseState, Happening
+from contracts.directory import AuthorityHappening, MatchKind, SystemHappening
 from contracts.languages import LANGUAGES, LAST_RESORT
-from contracts.registry import Status
 from contracts.sentences import LABELS, REFUSALS, SENTENCES
 from services.chassis.catalogue import StaleText, read, read_all
 
@@ -66,12 +66,13 @@ def test_there_is_a_catalogue_for_every_language_and_no_other() -> None:
 
 
 def test_whatever_may_happen_has_a_label() -> None:
-    """Every state of a case, every event, every status."""
+    """Every state of a case, whatever happens to cases, authorities and systems, every kind of match."""
     wanted = {
         *(f"state.{state}" for state in CaseState.__args__),  # type: ignore[attr-defined] # a Literal's values
         *(f"event.{event}" for event in Happening.__args__),  # type: ignore[attr-defined] # as above
-        *(f"status.{status}" for status in Status.__args__),  # type: ignore[attr-defined] # as above
-        "system.connected",
+        *(f"authority.{what}" for what in AuthorityHappening.__args__),  # type: ignore[attr-defined] # as above
+        *(f"system.{what}" for what in SystemHappening.__args__),  # type: ignore[attr-defined] # as above
+        *(f"match.{kind}" for kind in MatchKind.__args__),  # type: ignore[attr-defined] # as above
     }
     assert set(LABELS) == wanted
 

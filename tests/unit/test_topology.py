@@ -16,11 +16,14 @@ from contracts.topology import (
     Definitions,
     exchange_of,
     exchange_topology,
+    exchanges_of,
     expired_lane_of,
     inbox_of,
     is_expired,
     is_undelivered,
     lanes_of,
+    owner_of,
+    queues_of,
     system_of,
     system_topology,
     undelivered_exchange_of,
@@ -108,16 +111,28 @@ def test_everything_survives_a_restart_and_nobody_configures_anything() -> None:
 
 
 SERVICE_READS = {
-    "registry": {"registry.provisioned", "registry.expired", *lanes_of("registry", LIKE_EACH_OTHER)},
+    "registry": {"registry.provisioned", "registry.copies", "registry.expired", *lanes_of("registry", LIKE_EACH_OTHER)},
     "provisioner": {"provisioner.tasks"},
-    "casework": {"casework.events", "casework.expired", *lanes_of("casework", LIKE_EACH_OTHER)},
+    "casework": {
+        "casework.events",
+        "casework.replayed",
+        "casework.expired",
+        *lanes_of("casework", LIKE_EACH_OTHER),
+    },
     "translation": {
         "translation.events",
+        "translation.replayed",
         "translation.expired",
         "translation.views",
         *lanes_of("translation", LIKE_EACH_OTHER),
     },
-    "notifier": {"notifier.events", "notifier.expired", "notifier.dates", *lanes_of("notifier", LIKE_EACH_OTHER)},
+    "notifier": {
+        "notifier.events",
+        "notifier.replayed",
+        "notifier.expired",
+        "notifier.dates",
+        *lanes_of("notifier", LIKE_EACH_OTHER),
+    },
 }
 
 
@@ -178,6 +193,34 @@ def test_a_lane_names_its_system_and_its_kind(system: str) -> None:
             assert is_undelivered(lane) == lane.startswith("registry.undelivered.")
 
 
+@given(ids)
+def test_what_a_system_has_names_its_owner_and_nothing_else_does(system: str) -> None:
+    """That is how what is left of a system is found; the exchange's own queues belong to no system."""
+    own = system_topology(system, None)
+    assert {one["name"] for one in own["queues"]} == set(queues_of(system))
+    assert {one["name"] for one in own["exchanges"]} == set(exchanges_of(system))
+    assert {owner_of(name) for name in (*queues_of(system), *exchanges_of(system))} == {system}
+    assert {owner_of(name) for kind in ("queues", "exchanges") for name in names(BASE, kind)} == {None}
+
+
+def test_a_suspended_system_can_do_nothing_and_keeps_what_is_its_own() -> None:
+    """No permission, no password, no connection; exchanges, queues and bindings as before."""
+    active = system_topology("hu-hivatal", "A" * 48)
+    suspended = system_topology("hu-hivatal", "A" * 48, suspended=True)
+    (account,) = suspended["users"]
+    assert (account["password_hash"], account["limits"]["max-connections"]) == ("", 0)
+    assert suspended["permissions"] == []
+    kept = ("exchanges", "queues", "bindings")
+    assert {kind: suspended[kind] for kind in kept} == {kind: active[kind] for kind in kept}
+
+
+def test_a_certificate_opens_an_account_that_no_password_opens() -> None:
+    """RabbitMQ takes no password, not even an empty one, where it has no hash."""
+    (account,) = system_topology("hu-hivatal", None)["users"]
+    assert account["password_hash"] == ""
+    assert system_topology("hu-hivatal", None)["permissions"] == system_topology("hu-hivatal", "A" * 48)["permissions"]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_lane_of_the_expired_is_told_from_the_lanes_of_systems(service: str) -> None:
     """There the sender is known by its user id instead."""
@@ -211,7 +254,14 @@ ROUTES: list[tuple[str, str, set[str]]] = [
     ("casework", inbox_of(OPERATOR), set()),
     ("registry", "event.authority", {"casework.events", "translation.events", "notifier.events"}),
     ("registry", "provision", {"provisioner.tasks"}),
+    ("registry", "reconcile", {"provisioner.tasks"}),
     ("provisioner", "provisioned", {"registry.provisioned"}),
+    ("provisioner", "reconciled", {"registry.provisioned"}),
+    *((service, "compare", {"registry.copies"}) for service in ("casework", "translation", "notifier")),
+    *(
+        ("registry", f"replay.{service}", {f"{service}.replayed"})
+        for service in ("casework", "translation", "notifier")
+    ),
     ("translation", "event.area", {"casework.events"}),
     ("translation", inbox_of(OPERATOR), {inbox_of(OPERATOR)}),
     ("translation", inbox_of("hu-hi"), {inbox_of("hu-hi")}),

@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
 from contracts.casework import CaseView
-from contracts.inbox import AuthorityUpdate, CaseUpdate, Outcome, Refused, SystemUpdate
+from contracts.directory import Card, Found, Match
+from contracts.inbox import AuthorityUpdate, CaseUpdate, Milestone, Outcome, Refused, SystemUpdate
 from contracts.languages import LANGUAGES, STATES
-from contracts.registry import Card
 from contracts.sentences import LABELS, REFUSALS, SENTENCES
 from contracts.types import Message
 from services.translation.area import AreaTexts, codes_of, items_of
@@ -212,7 +212,9 @@ MESSAGES: list[tuple[str, Message]] = [
     ("a refusal with the case", Outcome(status="refused", refused=Refused(code="not-your-step"), case=case())),
     ("the other side's step", CaseUpdate(reader="DE-00000001", case=case())),
     ("a case without particulars", CaseUpdate(reader="DE-00000001", case=case(particulars=None))),
-    ("an application", AuthorityUpdate(authority=CARD)),
+    ("an application", AuthorityUpdate(event="applied", authority=CARD)),
+    ("what was found", Outcome(status="done", found=(Found(card=CARD, match=Match(kind="all-words", words=("x",))),))),
+    ("a milestone", Milestone(activations=5000, authority=CARD)),
     ("a system", SystemUpdate(system="hu-hivatal")),
 ]
 
