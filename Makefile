@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench clean
+.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench bench-directory bench-imports bench-flood clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -45,6 +45,15 @@ compose-smoke: setup ## docker-compose.yml for real: built, started, scaled; a c
 
 bench: setup ## load, with its limit measured in the same run
 	$(VENV)/python -m bench
+
+bench-directory: setup ## how quickly, and how well, the directory finds among 5,000 and 100,000 real authorities
+	$(VENV)/python -m bench.directory
+
+bench-imports: setup ## 95,404 real local units imported through the front door
+	$(VENV)/python -m bench.imports
+
+bench-flood: setup ## one system floods, the others search on
+	$(VENV)/python -m bench.flood
 
 clean: ## remove what was made here, but not the virtualenv
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
@@ -15,6 +14,7 @@ from services.chassis.delivery import Delivery, Handled, Handler, Later, Result
 from services.chassis.faults import Impatient, outlast
 from services.chassis.logs import where
 from services.chassis.parking import parked, unroutable
+from services.chassis.turns import Turns
 
 log = structlog.get_logger()
 
@@ -34,7 +34,8 @@ FINISH_WITHIN = 15.0
 class Serving:
     """What happens during one session. Everything in it is forgotten with it."""
 
-    def __init__(self, session: Session, queues: Queues, handle: Handler) -> None:
+    def __init__(self, session: Session, queues: Queues, handle: Handler, at_most: int = GROUP) -> None:
+        """`at_most` is how many are handled together: a lone command waits for one such group at the most."""
         self.session = session
         self.consuming: dict[str, str] = {}
         self._wanted: set[str] = set()
@@ -42,7 +43,8 @@ class Serving:
         self._queues = queues
         self._handle = handle
         self._acker = Acker(session)
-        self._waiting: deque[Delivery] = deque()
+        self._at_most = at_most
+        self._waiting = Turns()
         self._arrived = asyncio.Event()
         self._in_hand = 0
         self._tasks: set[asyncio.Future[None]] = set()
@@ -147,7 +149,7 @@ class Serving:
         return take
 
     def _enqueue(self, delivery: Delivery) -> None:
-        self._waiting.append(delivery)
+        self._waiting.put(delivery)
         self._arrived.set()
 
     async def _work(self) -> None:
@@ -155,7 +157,7 @@ class Serving:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+                group = self._waiting.take(self._at_most)
                 metrics.GROUP_SIZE.observe(len(group))
                 with metrics.STAGE_SECONDS.labels("handle").time():
                     results = await self._handle_patiently(group)

@@ -15,7 +15,7 @@ from services.chassis.bus import BROKEN, Session, open_session
 from services.chassis.delivery import Handler
 from services.chassis.faults import Impatient
 from services.chassis.logs import where
-from services.chassis.serving import Queues, Serving, first
+from services.chassis.serving import GROUP, Queues, Serving, first
 
 log = structlog.get_logger()
 
@@ -26,12 +26,13 @@ RECONNECT_AFTER = 0.5
 class Worker:
     """Consumes the queues that `queues` names (asked twice a second), and hands what waits to `handle` in groups."""
 
-    def __init__(self, url: str, exchange: str, queues: Queues, handle: Handler) -> None:
-        """`exchange` is the only one that this service may write."""
+    def __init__(self, url: str, exchange: str, queues: Queues, handle: Handler, at_most: int = GROUP) -> None:
+        """`exchange` is the only one that this service may write; a group has `at_most` so many."""
         self._url = url
         self._exchange = exchange
         self._queues = queues
         self._handle = handle
+        self._at_most = at_most
         self._session: Serving | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -67,7 +68,7 @@ class Worker:
             await first(self._stopping.wait(), asyncio.sleep(RECONNECT_AFTER * random.uniform(0.5, 2)))  # noqa: S311
 
     async def _serve(self, session: Session) -> None:
-        serving = self._session = Serving(session, self._queues, self._handle)
+        serving = self._session = Serving(session, self._queues, self._handle, self._at_most)
         try:
             await serving.run(self._stopping)
         finally:

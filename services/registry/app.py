@@ -26,6 +26,8 @@ from services.registry.systems import Systems
 from services.registry.vocabulary import Vocabulary
 
 NAME = "registry"
+AT_ONCE = 16
+"""Commands handled together. Searches gain nothing from large groups, and whoever comes meanwhile waits for one."""
 
 
 async def main() -> None:
@@ -54,7 +56,7 @@ async def main() -> None:
     desk = Desk(COMMANDS, settings.max_body, Onboarding(store, registration, systems, questions, vocabulary))
     parts = Parts(
         broker,
-        workers=[Worker(url, NAME, lanes, desk)],
+        workers=[Worker(url, NAME, lanes, desk, AT_ONCE)],
         probes=[functools.partial(mongo.answers, database), feed.ready, copies.ready],
         prepare=[store.prepare, directory.prepare, milestones.prepare, answering.prepare],
         begin=[reconciling.begin, milestones.begin],

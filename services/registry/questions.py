@@ -1,5 +1,6 @@
 """Commands that change nothing: searches, suggestions, cards and trails."""
 
+import time
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
@@ -18,6 +19,8 @@ from services.registry.store import Store
 from services.registry.systems import Systems
 from services.registry.vocabulary import Vocabulary
 
+FRESH_FOR: Final = 1.0
+REMEMBERED: Final = 10_000
 P = TypeVar("P", bound=Part)
 MOST_BYTES: Final = 128 * 1024
 """How much an answer holds at most: what lies beyond is left out, as that beyond the limit is."""
@@ -32,10 +35,11 @@ class Questions:
         self._directory = directory
         self._systems = systems
         self._vocabulary = vocabulary
+        self._standing: dict[str, tuple[float, Refusal | None]] = {}
 
     async def __call__(self, command: Command) -> Answer:
         """Answer one; nothing is remembered of it."""
-        wrong = Refusal("expired", "expiration") if command.expired else await self._systems.barred(command)
+        wrong = Refusal("expired", "expiration") if command.expired else await self._barred(command)
         if wrong:
             return Answer(refused(command, wrong))
         match command.body:
@@ -49,6 +53,17 @@ class Questions:
             case Trail() as wanted_trail:
                 return await self._trail(command, wanted_trail)
         raise TypeError(command.body.TYPE)
+
+    async def _barred(self, command: Command) -> Refusal | None:
+        """As it was within the last second: whoever is cut off has no inbox to read an answer from anyhow."""
+        known = self._standing.get(command.system)
+        if known and known[0] > time.monotonic() - FRESH_FOR:
+            return known[1]
+        if len(self._standing) > REMEMBERED:
+            self._standing.clear()
+        refusal = await self._systems.barred(command)
+        self._standing[command.system] = (time.monotonic(), refusal)
+        return refusal
 
     async def _search(self, command: Command, search: Search) -> Answer:
         competences = await self._vocabulary.codes_of(search.text) if search.text else frozenset()

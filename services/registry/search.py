@@ -21,8 +21,12 @@ from services.registry.directory import (
     tags_asked,
 )
 
-FEW: Final = 300
+FEW: Final = 200
 """As many authorities are ranked in memory; where there are more, an index is walked."""
+SOME: Final = 40
+"""As many are looked at for a word that is not enough by itself."""
+TELLING: Final = 3
+"""Words of a text by which authorities are looked for; all its words count in the ranking."""
 _KEYS: Final = {"wholes": 1, "words": 1, "competences": 1, "sort": 1}
 _NOBODY: Final = ("", "")
 
@@ -89,7 +93,7 @@ class Directory:
 
     async def _by_tags(self, tags: Sequence[str], after: Cursor | None) -> AsyncIterator[_Hit]:
         last = (after.key, after.id) if after else _NOBODY
-        best = await _rarest(self._collection, tags) if len(tags) > 1 else tags[0]
+        best = (await _rarest(self._collection, tags))[0] if len(tags) > 1 else tags[0]
         query: Query = {"tags": best, "sort": {"$gte": last[0]}, **_all_of(tags, best)}
         found = self._collection.find(query, {"sort": 1}).sort([("sort", 1), ("_id", 1)])
         async for one in found:
@@ -148,11 +152,10 @@ class _Search:
         """All hits, when what is asked for besides the words leaves few authorities."""
         if self._tags == ["*"]:
             return None
-        best = await _rarest(self._collection, self._tags)
-        query: Query = {"tags": best, **_all_of(self._tags, best)}
-        found = [dict(one) async for one in self._collection.find({"tags": best}, {"_id": 1}).limit(FEW + 1)]
-        if len(found) > FEW:
+        best, count = await _rarest(self._collection, self._tags)
+        if count > FEW:
             return None
+        query: Query = {"tags": best, **_all_of(self._tags, best)}
         return [hit async for one in self._collection.find(query, _KEYS) if (hit := self._hit(one))]
 
     def _hit(self, entry: Entry, key: str | None = None) -> _Hit | None:
@@ -193,17 +196,22 @@ class _Search:
                     yield hit
 
     async def _some_words(self, after: tuple[str, str]) -> AsyncIterator[_Hit]:
-        """The most agreeing first, among the first hundreds that have any one of the words."""
-        hits: dict[str, _Hit] = {}
-        for ways in self._words.ways:
-            query: Query = {"$or": [{"words": beginning_with(way)} for way in ways], **_all_of(self._tags)}
-            async for one in self._collection.find(query, _KEYS).limit(FEW):
-                hit = self._hit(one)
-                if hit and STAGES[hit.stage] == "some-words":
-                    hits[hit.id] = hit
+        """The most agreeing first, among some that have any one of the longest words."""
+        if len(self._words.ways) == 1:
+            return
+        found = await asyncio.gather(*(self._with_word(ways) for ways in self._telling()))
+        hits = {hit.id: hit for some in found for one in some if (hit := self._hit(one))}
         for hit in sorted(hits.values(), key=lambda one: one.place):
-            if (hit.key, hit.id) > after:
+            if STAGES[hit.stage] == "some-words" and (hit.key, hit.id) > after:
                 yield hit
+
+    async def _with_word(self, ways: Iterable[str]) -> list[Document]:
+        query: Query = {"$or": [{"words": beginning_with(way)} for way in ways], **_all_of(self._tags)}
+        return [dict(one) async for one in self._collection.find(query, _KEYS).limit(SOME)]
+
+    def _telling(self) -> list[tuple[str, ...]]:
+        """The words that say most: the long ones."""
+        return sorted(self._words.ways, key=lambda ways: -len(ways[0]))[:TELLING]
 
     async def _walk(
         self, field: str, keys: Sequence[str], kind: MatchKind, after: tuple[str, str], others: Sequence[Query] = ()
@@ -224,12 +232,13 @@ class _Search:
     async def _rarest_word(self) -> tuple[str, ...]:
         if len(self._words.ways) == 1:
             return self._words.ways[0]
-        counts = await asyncio.gather(*(self._count(ways) for ways in self._words.ways))
-        return self._words.ways[counts.index(min(counts))]
+        telling = self._telling()
+        counts = await asyncio.gather(*(self._count(ways) for ways in telling))
+        return telling[counts.index(min(counts))]
 
     async def _count(self, ways: Iterable[str]) -> int:
         query = {"$or": [{"words": beginning_with(way)} for way in ways]}
-        return await self._collection.count_documents(query, limit=FEW)
+        return await self._collection.count_documents(query, limit=SOME)
 
 
 def _ranked(hits: Iterable[_Hit], after: Cursor | None) -> list[_Hit]:
@@ -249,10 +258,10 @@ def _all_of(tags: Sequence[str], but: str = "") -> dict[str, Any]:
     return {"$and": [{"tags": tag} for tag in others]} if but else {"tags": {"$all": others}}
 
 
-async def _rarest(collection: Collection, tags: Sequence[str]) -> str:
-    """Return the tag that the fewest have."""
+async def _rarest(collection: Collection, tags: Sequence[str]) -> tuple[str, int]:
+    """Return the tag that the fewest have, and how many these are as far as it matters."""
     counts = await asyncio.gather(*(collection.count_documents({"tags": tag}, limit=FEW + 1) for tag in tags))
-    return tags[counts.index(min(counts))]
+    return tags[counts.index(min(counts))], min(counts)
 
 
 async def _first(hits: AsyncIterator[_Hit], count: int) -> AsyncIterator[_Hit]:

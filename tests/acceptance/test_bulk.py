@@ -59,7 +59,8 @@ async def test_a_list_is_imported_whole_once_and_what_is_rejected_is_told(world:
 
     some = imi(world, "de-nimic", *arguments, "--skip-invalid")
     assert (some.returncode, json.loads(some.stdout)) == (1, {"registered": 40, "known": 0, "rejected": 2})
-    rejected = list(csv.DictReader((tmp_path / "halls.csv.rejected.csv").open()))
+    with (tmp_path / "halls.csv.rejected.csv").open() as file:
+        rejected = list(csv.DictReader(file))
     assert [(one["line"], one["reference"]) for one in rejected] == [("42", "hall-40"), ("43", "hall-41")]
     assert "unknown-competence" in rejected[1]["reason"]
 

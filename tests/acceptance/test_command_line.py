@@ -72,9 +72,9 @@ def test_the_operator_publishes_an_area_again_without_changing_it(world: World) 
 @pytest.mark.servers
 def test_a_system_sends_a_command_from_a_file_and_reads_its_outcome(world: World) -> None:
     """Exit status 0 when it was done, 1 when it was refused; the outcome is printed as JSON either way."""
-    search = {"country": "HU", "name": "oktatasi"}
+    search = {"country": "HU", "text": "oktatasi"}
     found = json.loads(imi("send", "registry.search.v1", "-", given=json.dumps(search), IMI_URL=world.url("de-other")))
-    assert [card["id"] for card in found["found"]] == [world.ids["hu-hivatal"]]
+    assert [one["card"]["id"] for one in found["found"]] == [world.ids["hu-hivatal"]]
     request = world.request(authority=world.ids["de-other"], wished_date="2020-01-01").model_dump_json()
     refused = imi("send", "casework.send_request.v1", "-", given=request, status=1, IMI_URL=world.url("de-other"))
     assert json.loads(refused)["refused"]["code"] == "date-in-the-past"

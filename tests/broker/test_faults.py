@@ -151,7 +151,7 @@ async def test_an_event_that_makes_no_sense_is_parked_and_the_next_one_taken(wor
 async def test_a_view_for_a_system_without_an_inbox_is_parked(world: World) -> None:
     """Nothing that has no addressee vanishes."""
     purge(world.exchange, "translation.parked")
-    message = {"kind": "system", "system": "nobody"}
+    message = {"kind": "system", "event": "connected", "system": "nobody"}
     view = {"to": "nobody", "message_id": str(uuid.uuid4()), "message": message}
     url = world.exchange.amqp_url("service.casework", world.exchange.passwords["casework"])
     async with raw_system(url, "service.casework", listening=False) as casework:
