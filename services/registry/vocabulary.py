@@ -1,13 +1,16 @@
 """The competences that this deployment knows, with their labels: so that one's own word finds what others registered.
 
-The whole vocabulary is in memory (a thousand NACE activities in 24 languages and the professions: a few megabytes), and
-read again when another replica has changed it.
+The words of all labels are in memory. When another replica has changed the vocabulary, the terms that differ are read
+again; meanwhile searches go on with what is known.
 """
 
+import asyncio
+import json
 import time
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from sys import intern
 from typing import Final
 
 from pymongo import UpdateOne
@@ -26,23 +29,28 @@ LOOK_AGAIN_AFTER: Final = 1.0
 SHORTEST_BEGINNING: Final = 4
 """Letters of a word that may begin a longer one: `arzt` does not find `Arztneimittel`, `zahnarzt` finds `Zahnärzte`."""
 _REVISION: Final = "revision"
+_READ_TOGETHER: Final = 500
+"""Terms whose labels are read by one query."""
 
 
 class Vocabulary:
-    """The collection of terms, and all of it in memory."""
+    """The collection of terms, and the words of their labels in memory."""
 
     def __init__(self, collection: Collection) -> None:
         """Nothing is read here."""
         self._collection = collection
+        self._reading = asyncio.Lock()
         self._revision = -1
         self._looked_at = 0.0
-        self._codes: frozenset[str] = frozenset()
-        self._by_word: Mapping[str, frozenset[str]] = {}
+        self._digests: dict[str, str] = {}
+        """By code: which labels its words were taken from."""
+        self._words_of: dict[str, tuple[str, ...]] = {}
+        self._codes_of: dict[str, list[str]] = {}
         self._words: list[str] = []
 
     async def put(self, terms: Iterable[Term]) -> None:
         """Store terms; one that is there gets the new labels. Repeated, it changes nothing."""
-        writes = [UpdateOne({"_id": term.code}, {"$set": {"labels": dict(term.labels)}}, upsert=True) for term in terms]
+        writes = [UpdateOne({"_id": term.code}, {"$set": _fields(term)}, upsert=True) for term in terms]
         await self._collection.bulk_write(writes, ordered=False)
         await self._collection.update_one({"_id": _REVISION}, {"$inc": {"number": 1}}, upsert=True)
         self._looked_at = 0.0
@@ -51,42 +59,65 @@ class Vocabulary:
         """Return those of `codes` that are no competences."""
         wanted = frozenset(codes)
         if wanted:
-            await self._read()
-        return wanted - self._codes
+            await self._look(LOOK_AGAIN_AFTER)
+        if wanted - self._words_of.keys():
+            # Another replica may have stored them a moment ago, and what is refused now stays refused.
+            await self._look(0)
+        return wanted - self._words_of.keys()
 
     async def codes_of(self, text: str) -> frozenset[str]:
         """Return the competences with a label, in any language, that has all words of a text or words beginning so."""
-        await self._read()
-        words = word_ways(text)
-        found = [frozenset().union(*(self._beginning_with(way) for way in ways)) for ways in words]
+        if self._revision < 0 or not self._reading.locked():
+            await self._look(LOOK_AGAIN_AFTER)
+        found = [frozenset().union(*(self._beginning_with(way) for way in ways)) for ways in word_ways(text)]
         return frozenset.intersection(*found) if found else frozenset()
 
     def _beginning_with(self, word: str) -> frozenset[str]:
-        exact = self._by_word.get(word, frozenset())
+        exact = frozenset(self._codes_of.get(word, ()))
         if len(word) < SHORTEST_BEGINNING:
             return exact
         longer = self._words[bisect_left(self._words, word) : bisect_left(self._words, word + LAST)]
-        return exact.union(*(self._by_word[other] for other in longer))
+        return exact.union(*(self._codes_of.get(other, ()) for other in longer))
 
-    async def _read(self) -> None:
-        if time.monotonic() < self._looked_at + LOOK_AGAIN_AFTER:
-            return
-        self._looked_at = time.monotonic()
-        found = await self._collection.find_one({"_id": _REVISION})
-        revision = int(found["number"]) if found else 0
-        if revision == self._revision:
-            return
-        by_word: defaultdict[str, set[str]] = defaultdict(set)
-        codes = set[str]()
-        async for term in self._collection.find({"_id": {"$ne": _REVISION}}):
-            code = str(term["_id"])
-            codes.add(code)
-            for label in term["labels"].values():
-                for way in (way for ways in word_ways(label) for way in ways):
-                    by_word[way].add(code)
-        self._codes, self._revision = frozenset(codes), revision
-        self._by_word = {word: frozenset(found) for word, found in by_word.items()}
-        self._words = sorted(by_word)
+    async def _look(self, oldest: float) -> None:
+        """Return once the vocabulary in memory is what it was `oldest` seconds ago, or later."""
+        async with self._reading:
+            looked_at = time.monotonic()
+            if self._revision >= 0 and looked_at < self._looked_at + oldest:
+                return
+            found = await self._collection.find_one({"_id": _REVISION})
+            revision = int(found["number"]) if found else 0
+            if revision != self._revision:
+                await self._read_changed()
+            self._revision, self._looked_at = revision, looked_at
+
+    async def _read_changed(self) -> None:
+        there = self._collection.find({"_id": {"$ne": _REVISION}}, {"digest": 1})
+        changed = [str(one["_id"]) async for one in there if self._digests.get(str(one["_id"])) != one["digest"]]
+        for first in range(0, len(changed), _READ_TOGETHER):
+            some = self._collection.find({"_id": {"$in": changed[first : first + _READ_TOGETHER]}})
+            async for term in some:
+                self._learn(str(term["_id"]), term["labels"])
+                self._digests[str(term["_id"])] = term["digest"]
+                await asyncio.sleep(0)  # thousands of terms take seconds: others must not wait for the last
+        self._words = sorted(self._codes_of)
+
+    def _learn(self, code: str, labels: Mapping[str, str]) -> None:
+        words = {intern(way) for label in labels.values() for ways in word_ways(label) for way in ways}
+        known = self._words_of.get(code, ())
+        for word in words.difference(known):
+            self._codes_of.setdefault(word, []).append(code)
+        for word in set(known) - words:
+            self._codes_of[word].remove(code)
+            if not self._codes_of[word]:
+                del self._codes_of[word]
+        self._words_of[code] = tuple(words)
+
+
+def _fields(term: Term) -> dict[str, object]:
+    labels = dict(term.labels)
+    text = json.dumps(labels, sort_keys=True, ensure_ascii=False)
+    return {"labels": labels, "digest": blake2b(text.encode(), digest_size=12).hexdigest()}
 
 
 async def put_terms(vocabulary: Vocabulary, command: Command) -> Answer:

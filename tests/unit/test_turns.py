@@ -19,7 +19,7 @@ def delivery(lane: str, number: int) -> Delivery:
 def test_everything_is_taken_once_and_each_lane_keeps_its_order(steps: list[Any]) -> None:
     """Whatever comes in between: a lane's name puts one there, a number takes a group of so many."""
     turns, put, taken = Turns(), Counter[str](), defaultdict[str, list[Any]](list)
-    for step in [*steps, 1000]:
+    for step in [*steps, *[1000] * 60]:
         if isinstance(step, str):
             turns.put(delivery(step, put[step]))
             put[step] += 1
@@ -41,6 +41,22 @@ def test_a_lone_command_is_in_the_next_group_whatever_waits_elsewhere(flood: int
     for lane in ("a", "b", "c"):
         turns.put(delivery(lane, 0))
     assert {"a", "b", "c"} <= {one.queue for one in turns.take(group)}
+
+
+def test_no_lane_fills_a_group_while_another_is_active() -> None:
+    """A second after the other's last command it may: nobody is waited for then."""
+    now = 0.0
+    turns = Turns(lambda: now)
+    for number in range(100):
+        turns.put(delivery("flood", number))
+    turns.put(delivery("a", 0))
+    assert Counter(one.queue for one in turns.take(16)) == {"flood": 8, "a": 1}
+    now = 0.9
+    turns.put(delivery("flood", 100))
+    assert len(turns.take(16)) == 8
+    now = 1.1
+    turns.put(delivery("flood", 101))
+    assert len(turns.take(16)) == 16
 
 
 @given(st.integers(1, 3))
