@@ -1,7 +1,7 @@
 """Measure the registry's directory on a real database: how long searches take, and how many names they find.
 
-`python -m bench.directory`. The same questions, drawn from the real lists, go in turn to a directory of 5,000 and to one
-of 100,000 authorities. The last line is JSON; the exit status is 1 when the directory is too slow, slows down as it
+`python -m bench.directory`. The same questions, drawn from the real lists, go in turn to a directory of 5,000 and to
+one of 100,000 authorities. The last line is JSON; the exit status is 1 when the directory is too slow, slows down as it
 grows, or does not find names as they are written.
 """
 

@@ -42,7 +42,7 @@ class Unit:
             "city": self.name, "address": ["Main square 1"], "languages": ["en"], "contacts": ["office@unit.example"],
             "areas": {area: {"competences": list(codes), "keywords": []} for area, codes in self.areas.items()},
         }  # fmt: skip
-        registered = {
+        registered: dict[str, Any] = {
             "key": f"system/{self.id}", "digest": "0" * 64, "link": "0" * 64, "what": "registered", "by": "coordinator",
             "user": {"id": "desk", "role": "data-administrator"}, "details": details, "realm": None, "granted": [],
         }  # fmt: skip

@@ -195,7 +195,7 @@ class Compare(Message):
 
 
 class Replayed(Message):
-    """Event: the present state of things that a copy lacked. Taken like the events themselves."""
+    """Event: the present state of many things at once: of those that joined together, or that a copy lacked."""
 
     TYPE: ClassVar[str] = "registry.replayed.v1"
     authorities: tuple[AuthorityState, ...] = ()

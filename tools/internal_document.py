@@ -22,6 +22,7 @@ SAID: Final[tuple[tuple[str, str, type[Message]], ...]] = (
     *((service, "views", Views) for service in SERVICES[:3]),
     ("registry", "event.authority", directory.AuthorityState),
     ("registry", "event.system", directory.SystemState),
+    ("registry", "event.authorities", directory.Replayed),
     ("registry", "provision", directory.Provision),
     ("registry", "reconcile", directory.Reconcile),
     ("provisioner", "provisioned", directory.Provisioned),

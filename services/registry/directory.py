@@ -5,7 +5,6 @@ begins where the last one ended, and costs what it shows, however many authoriti
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from services.registry.names import fold, keys_of, whole_keys, word_keys, word_w
 Entry = Mapping[str, Any]
 Query = dict[str, Any]
 
+LONGEST_CURSOR: Final = 600
 LAST: Final = "\U0010ffff"
 """Comes after everything that a key may go on with."""
 EVERYBODY: Final = "*"
@@ -31,6 +31,10 @@ STAGES: Final[tuple[MatchKind, ...]] = (
 )
 MOST_SEARCHED: Final = 8
 """Words of a text that are looked for; further ones are left aside."""
+ENDING: Final = 2
+"""Letters of a word that its case changes."""
+SHORTEST_BEGINNING: Final = 4
+_FIXED: Final = frozenset({"c:", "r:", EVERYBODY})
 
 
 class BadCursor(ValueError):
@@ -53,13 +57,16 @@ class Cursor:
     @classmethod
     def decode(cls, text: str) -> "Cursor":
         """Return what `encode` made. Raises `BadCursor` for anything else."""
+        if len(text) > LONGEST_CURSOR:
+            raise BadCursor
         try:
             stage, key, number = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+            known = type(stage) is int and 0 <= stage < len(STAGES) and isinstance(key, str) and isinstance(number, str)
+            if known and (cursor := cls(stage, key, number)).encode() == text:
+                return cursor
+        except (ValueError, TypeError, RecursionError) as error:
             raise BadCursor from error
-        if not (type(stage) is int and 0 <= stage <= len(STAGES) and isinstance(key, str) and isinstance(number, str)):
-            raise BadCursor
-        return cls(stage, key, number)
+        raise BadCursor
 
 
 def entry_of(
@@ -116,8 +123,37 @@ def tags_asked(search: Search) -> list[str]:
         for kind, code in (("k", search.competence), ("a", search.area))
         if code
     ]
-    alone = [f"c:{search.country}"] if search.country and not pairs else []
-    return [*city, *pairs[:1], *region, *pairs[1:], *alone] or [EVERYBODY]
+    alone = [f"c:{search.country}"] if search.country and (city or region or not pairs) else []
+    return [*city, *(pairs[:1] if search.competence else []), *region, *pairs[bool(search.competence) :], *alone] or [
+        EVERYBODY
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Among whom a text is looked for: `fixed` is read from the indexes themselves, `tags` from the documents."""
+
+    fixed: Query
+    tags: tuple[str, ...]
+
+    @classmethod
+    def of(cls, search: Search) -> "Scope":
+        """Take the filters of a search. A region's code begins with that of its state."""
+        country = search.country or (search.region[:2] if search.region else None)
+        fixed: Query = {"country": country} if country else {}
+        if search.region:
+            fixed["region"] = {"$gte": search.region, "$lt": search.region + LAST}
+        return cls(fixed, tuple(tag for tag in tags_asked(search) if tag[:2] not in _FIXED or "/" in tag))
+
+    def index(self, field: str) -> list[tuple[str, int]]:
+        """Return the index on `field` that suits."""
+        return index_of(field, within_state=bool(self.fixed))
+
+
+def index_of(field: str, *, within_state: bool) -> list[tuple[str, int]]:
+    """Return the keys of an index on `wholes` or `words`: of all states together, or within each."""
+    keys = ["country", field, "region", "_id"] if within_state else [field, "_id"]
+    return [(key, 1) for key in keys]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +166,24 @@ class Words:
     @classmethod
     def of(cls, text: str) -> "Words":
         """Take a text apart."""
-        ways = tuple(tuple(ways) for ways in word_ways(text)[:MOST_SEARCHED])
-        return cls(tuple(key for key in keys_of(text) if key), ways)
+        ways = dict.fromkeys(tuple(ways) for ways in word_ways(text))
+        return cls(tuple(key for key in keys_of(text) if key), tuple(ways)[:MOST_SEARCHED])
 
     def found_in(self, words: Sequence[str]) -> tuple[str, ...]:
         """Return which of the words (in their first way of writing) begin a word of an authority."""
         return tuple(ways[0] for ways in self.ways if any(one.startswith(ways) for one in words))
+
+    def shortened(self, counts: Sequence[int]) -> "Words":
+        """Return the words that somebody has, and the beginnings of those that nobody has.
+
+        Names stand in a case of their own language: `Athina` is in the name of the municipality of the Athenians.
+        """
+        ways = [ways if count else tuple(map(_beginning, ways)) for ways, count in zip(self.ways, counts, strict=True)]
+        return Words((), tuple(ways))
+
+
+def _beginning(word: str) -> str:
+    return word[: max(SHORTEST_BEGINNING, len(word) - ENDING)]
 
 
 def match_of(kind: MatchKind, entry: Entry, words: Words | None) -> Match:
@@ -162,6 +210,30 @@ def kind_of(entry: Entry, words: Words, competences: frozenset[str]) -> MatchKin
 def beginning_with(key: str, after: str = "") -> Query:
     """Return the range of an index that holds the keys beginning with `key`, from `after` on."""
     return {"$elemMatch": {"$gte": max(key, after), "$lt": key + LAST}}
+
+
+def any_beginning_with(field: str, keys: Iterable[str]) -> Query:
+    """Return the condition that one of the keys in `field` begins with one of `keys`."""
+    return {"$or": [{field: beginning_with(key)} for key in keys]}
+
+
+def all_tags(tags: Iterable[str]) -> Query:
+    """Return the condition that a document has all these tags."""
+    return {"tags": {"$all": list(tags)}}
+
+
+def shortest_of(keys: Iterable[str]) -> list[str]:
+    """Return the keys in order, without those that begin with another one: their ranges do not overlap."""
+    shortest: list[str] = []
+    for key in sorted(keys):
+        if not shortest or not key.startswith(shortest[-1]):
+            shortest.append(key)
+    return shortest
+
+
+def overlap_first(found: int, entry: Entry) -> str:
+    """Return a key by which authorities stand in order: the more words agree, the earlier; then by name."""
+    return f"{99 - found:02}{entry['sort']}"
 
 
 def place_key(country: str, city: str) -> str:

@@ -11,7 +11,9 @@ from functools import lru_cache
 from typing import Final
 
 LONGEST: Final = 200
-"""Characters of a text that count, and of a key. Names are no longer."""
+"""Characters of a text that count. Names are no longer."""
+LONGEST_KEY: Final = 140
+"""Characters of a key: so that it fits into the cursor of a page in any script."""
 LONGEST_WORD: Final = 80
 MOST_WORDS: Final = 24
 SHORTEST_PART: Final = 3
@@ -70,14 +72,14 @@ _TO_LATIN: Final = {
 
 def fold(text: str) -> str:
     """Return the words of a text in lower case, without accents and punctuation, one space between them."""
-    return " ".join(_plain(word) for word in _raw_words(text))[:LONGEST].strip()
+    return " ".join(_plain(word) for word in _raw_words(text))[:LONGEST_KEY].strip()
 
 
 def keys_of(text: str) -> list[str]:
     """Return all the ways in which a name, or what somebody typed, is written: folded, the most literal first."""
     words = [_ways(word) for word in _raw_words(text)]
     most = max((len(ways) for ways in words), default=0)
-    ways = (" ".join(word[min(way, len(word) - 1)] for word in words)[:LONGEST].strip() for way in range(most))
+    ways = (" ".join(word[min(way, len(word) - 1)] for word in words)[:LONGEST_KEY].strip() for way in range(most))
     return list(dict.fromkeys(ways))
 
 

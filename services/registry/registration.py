@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from contracts.directory import AuthorityHappening, Card
+from contracts.directory import AuthorityHappening, AuthorityState, Card, Replayed
 from contracts.identity import authority_id, coordinator_id, derived_uuid
 from contracts.inbox import AuthorityUpdate, View
 from contracts.refusal import Refusal
@@ -64,7 +64,8 @@ class Registration:
             return Change(entry)
 
         settled = await self._store.authorities.settle(commands, place_of, lambda c: f"refused:{c.key}", decision)
-        return list(await asyncio.gather(*(self._answer(c, _sure(s)) for c, s in zip(commands, settled, strict=True))))
+        answers = await asyncio.gather(*(self._answer(c, _sure(s)) for c, s in zip(commands, settled, strict=True)))
+        return _told_together(answers)
 
     async def _known(self, commands: Sequence[Command]) -> dict[int, Known]:
         """Return what the decision on each command (by its identity) rests on, with two reads for all of them."""
@@ -166,6 +167,23 @@ def _stands_behind(authority: Authority) -> Iterable[str]:
     if authority.coordinator:
         yield authority.coordinator
     yield from (access.coordinator for access in authority.access.values())
+
+
+def _told_together(answers: Sequence[Answer]) -> list[Answer]:
+    """Tell of many registrations in one event: to those who keep copies, a message costs more than what is in it.
+
+    It goes out with the first answer that has one; none of a group is acknowledged before all of it is confirmed.
+    """
+    events = [event for answer in answers for event in answer.events]
+    if len(events) < 2:
+        return list(answers)
+    states = tuple(event.message for event in events if isinstance(event.message, AuthorityState))
+    message_id = derived_uuid("authorities", *(event.message_id for event in events))
+    whole = Event("event.authorities", Replayed(authorities=states), message_id)
+    first = next(index for index, answer in enumerate(answers) if answer.events)
+    return [
+        Answer(answer.outcome, answer.views, (whole,) if index == first else ()) for index, answer in enumerate(answers)
+    ]
 
 
 def _system_named(command: Command) -> str | None:

@@ -1,6 +1,7 @@
 """The directory's queries: pages of authorities, best matches first."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,26 +10,37 @@ from contracts.directory import Match, MatchKind
 from contracts.registry import Search, Suggest
 from services.chassis.mongo import Collection, Document
 from services.registry.directory import (
+    EVERYBODY,
+    LAST,
     STAGES,
     BadCursor,
     Cursor,
     Entry,
     Query,
+    Scope,
     Words,
+    all_tags,
+    any_beginning_with,
     beginning_with,
+    index_of,
     kind_of,
     match_of,
+    overlap_first,
+    shortest_of,
     tags_asked,
 )
 
-FEW: Final = 200
+FEW: Final = 150
 """As many authorities are ranked in memory; where there are more, an index is walked."""
-SOME: Final = 40
-"""As many are looked at for a word that is not enough by itself."""
-TELLING: Final = 3
-"""Words of a text by which authorities are looked for; all its words count in the ranking."""
+MOST_READ: Final = 400
+"""Authorities that a page looks at in a stage; what lies beyond is on the next page, even if this one is not full."""
+CANDIDATES: Final = 60
+"""Authorities with a word that are compared by how many others they have."""
 _KEYS: Final = {"wholes": 1, "words": 1, "competences": 1, "sort": 1}
-_NOBODY: Final = ("", "")
+_TAGS: Final = [("tags", 1), ("sort", 1), ("_id", 1)]
+
+Place = tuple[str, str]
+_START: Final[Place] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +53,23 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Hit:
-    """An authority in its place: pages go on after (stage, key, id)."""
+    """An authority in its place: pages go on after (stage, key, id). Without a match: where reading paused."""
 
     stage: int
     key: str
     id: str
-    match: Match
+    match: Match | None
 
     @property
     def place(self) -> tuple[int, str, str]:
         return self.stage, self.key, self.id
 
 
+Hits = AsyncIterator[_Hit]
+
+
 class Directory:
-    """Active authorities, found by `wholes`, `words`, `tags` and `competences` of their documents."""
+    """Active authorities, found by `wholes`, `words` and `tags` of their documents."""
 
     def __init__(self, collection: Collection) -> None:
         """Look in `collection`."""
@@ -62,78 +77,79 @@ class Directory:
 
     async def prepare(self) -> None:
         """Make the indexes."""
-        for keys in (["wholes", "_id"], ["words", "_id"], ["competences", "_id"], ["tags", "sort", "_id"]):
-            await self._collection.create_index([(key, 1) for key in keys])
+        for field in ("wholes", "words"):
+            for within_state in (False, True):
+                await self._collection.create_index(index_of(field, within_state=within_state))
+        await self._collection.create_index(_TAGS)
 
     async def search(self, search: Search, competences: frozenset[str] = frozenset()) -> Page:
-        """Return a page. `competences` are those whose labels the text names. Raises `BadCursor`."""
+        """Return a page. `competences` are those whose labels the text names. Raises `BadCursor`.
+
+        A page may hold fewer than asked for, even none, though there is a next one: it looked at its share.
+        """
         after = Cursor.decode(search.after) if search.after else None
-        return await self._page(search, competences, after, STAGES)
+        shown, following = await _first(self._hits(search, competences, after, STAGES), search.limit)
+        documents = await self._documents(shown)
+        return Page(documents, Cursor(*following.place).encode() if following else None)
 
     async def suggest(self, typed: Suggest) -> list[Document]:
         """Return the documents of authorities with a name, or a word of it, that begins with what was typed."""
         search = Search(text=typed.text, country=typed.country, area=typed.area, limit=typed.limit)
-        page = await self._page(search, frozenset(), None, STAGES[:3])
-        return [document for document, _ in page.found]
+        shown, _ = await _first(self._hits(search, frozenset(), None, STAGES[:3]), typed.limit)
+        return [document for document, _ in await self._documents(shown)]
 
-    async def _page(
+    def _hits(
         self, search: Search, competences: frozenset[str], after: Cursor | None, stages: Sequence[MatchKind]
-    ) -> Page:
-        tags = tags_asked(search)
+    ) -> Hits:
         if search.text is None:
-            hits = self._by_tags(tags, after)
-        else:
-            looked_for = _Search(self._collection, Words.of(search.text), competences, tags, stages)
-            hits = looked_for.hits(after)
-        # One more than shown tells whether there is a next page.
-        shown = [hit async for hit in _first(hits, search.limit + 1)]
-        more = shown[search.limit - 1] if len(shown) > search.limit else None
-        documents = await self._documents(shown[: search.limit])
-        return Page(documents, Cursor(more.stage, more.key, more.id).encode() if more else None)
+            return self._by_tags(tags_asked(search), after, search.limit)
+        return _Search(self._collection, search, competences, stages).hits(after)
 
-    async def _by_tags(self, tags: Sequence[str], after: Cursor | None) -> AsyncIterator[_Hit]:
-        last = (after.key, after.id) if after else _NOBODY
-        best = (await _rarest(self._collection, tags))[0] if len(tags) > 1 else tags[0]
-        query: Query = {"tags": best, "sort": {"$gte": last[0]}, **_all_of(tags, best)}
-        found = self._collection.find(query, {"sort": 1}).sort([("sort", 1), ("_id", 1)])
+    async def _by_tags(self, tags: Sequence[str], after: Cursor | None, limit: int) -> Hits:
+        last = (after.key, after.id) if after else _START
+        query: Query = {"tags": tags[0], "sort": {"$gte": last[0]}}
+        if len(tags) > 1:
+            query["$and"] = [all_tags(tags[1:])]
+        found = self._collection.find(query, {"sort": 1}).hint(_TAGS).sort(_TAGS[1:]).batch_size(limit + 1)
         async for one in found:
             if (one["sort"], str(one["_id"])) > last:
                 yield _Hit(0, one["sort"], str(one["_id"]), Match(kind="filter"))
 
     async def _documents(self, hits: Sequence[_Hit]) -> tuple[tuple[Document, Match], ...]:
         """Whoever has vanished from the directory since is left out."""
-        found = self._collection.find({"_id": {"$in": [hit.id for hit in hits]}}, {"history": 1}) if hits else None
-        by_id = {str(one["_id"]): dict(one) async for one in found} if found is not None else {}
-        return tuple((by_id[hit.id], hit.match) for hit in hits if hit.id in by_id)
+        if not hits:
+            return ()
+        found = self._collection.find({"_id": {"$in": [hit.id for hit in hits]}}, {"history": 1})
+        by_id = {str(one["_id"]): dict(one) async for one in found}
+        return tuple((by_id[hit.id], hit.match) for hit in hits if hit.match and hit.id in by_id)
 
 
 class _Search:
     """The stages of one search by text."""
 
     def __init__(
-        self,
-        collection: Collection,
-        words: Words,
-        competences: frozenset[str],
-        tags: Sequence[str],
-        stages: Sequence[MatchKind],
+        self, collection: Collection, search: Search, competences: frozenset[str], stages: Sequence[MatchKind]
     ) -> None:
         self._collection = collection
-        self._words = words
+        self._words = Words.of(search.text or "")
         self._competences = competences
-        self._tags = tags
+        self._tags = tags_asked(search)
+        self._scope = Scope.of(search)
         self._stages = stages
+        self._batch = search.limit + 1
+        self._counts: list[int] | None = None
 
-    async def hits(self, after: Cursor | None) -> AsyncIterator[_Hit]:
+    async def hits(self, after: Cursor | None) -> Hits:
         """Yield all hits after a place, best first."""
         if not self._words.ways:
             return
         few = await self._few()
         if few is not None:
-            for hit in _ranked(few, after):
-                yield hit
+            for hit in sorted(few, key=lambda hit: hit.place):
+                if after is None or hit.place > (after.stage, after.key, after.id):
+                    yield hit
             return
-        walks: dict[MatchKind, Callable[[tuple[str, str]], AsyncIterator[_Hit]]] = {
+        walks: dict[MatchKind, Callable[[Place], Hits]] = {
             "exact-name": self._exact,
             "name-beginning": self._beginnings,
             "all-words": self._all_words,
@@ -141,135 +157,140 @@ class _Search:
             "some-words": self._some_words,
         }
         first = after.stage if after else 0
-        for stage, kind in enumerate(self._stages):
-            if stage < first:
-                continue
-            last = (after.key, after.id) if after and stage == first else _NOBODY
+        for stage, kind in enumerate(self._stages[first:], first):
+            last = (after.key, after.id) if after and stage == first else _START
             async for hit in walks[kind](last):
                 yield hit
 
     async def _few(self) -> list[_Hit] | None:
-        """All hits, when what is asked for besides the words leaves few authorities."""
-        if self._tags == ["*"]:
+        """All hits, when what is asked for besides the words and the state leaves few authorities."""
+        best = self._tags[0]
+        if best == EVERYBODY or best.startswith("c:") and "/" not in best:
             return None
-        best, count = await _rarest(self._collection, self._tags)
-        if count > FEW:
-            return None
-        query: Query = {"tags": best, **_all_of(self._tags, best)}
-        return [hit async for one in self._collection.find(query, _KEYS) if (hit := self._hit(one))]
+        query: Query = {"tags": best}
+        if len(self._tags) > 1:
+            # The tag alone decides what this costs.
+            if await self._collection.count_documents(query, limit=FEW + 1, hint=_TAGS) > FEW:
+                return None
+            query["$and"] = [all_tags(self._tags[1:])]
+        found = await self._collection.find(query, _KEYS).hint(_TAGS).limit(FEW + 1).to_list()
+        return None if len(found) > FEW else [hit for one in found if (hit := self._hit(one))]
 
     def _hit(self, entry: Entry, key: str | None = None) -> _Hit | None:
         kind = kind_of(entry, self._words, self._competences)
         if kind is None or kind not in self._stages:
             return None
         match = match_of(kind, entry, self._words)
-        place = key if key is not None else _overlap_first(entry, match)
+        place = key if key is not None else overlap_first(len(match.words), entry)
         return _Hit(STAGES.index(kind), place, str(entry["_id"]), match)
 
-    async def _exact(self, after: tuple[str, str]) -> AsyncIterator[_Hit]:
-        found = self._collection.find({"wholes": {"$in": list(self._words.wholes)}, **_all_of(self._tags)}, _KEYS)
-        hits = [hit async for one in found.limit(FEW) if (hit := self._hit(one))]
+    async def _exact(self, after: Place) -> Hits:
+        query = {**self._scope.fixed, "wholes": {"$in": list(self._words.wholes)}}
+        found = await self._look(query, "wholes", self._all_of(), FEW)
+        hits = [hit for one in found if (hit := self._hit(one))]
         for hit in sorted(hits, key=lambda one: one.place):
             if (hit.key, hit.id) > after:
                 yield hit
 
-    def _beginnings(self, after: tuple[str, str]) -> AsyncIterator[_Hit]:
-        return self._walk("wholes", self._words.wholes, "name-beginning", after)
+    def _beginnings(self, after: Place) -> Hits:
+        return self._walk("wholes", self._words.wholes, "name-beginning", after, self._all_of())
 
-    async def _all_words(self, after: tuple[str, str]) -> AsyncIterator[_Hit]:
-        ways = await self._rarest_word()
-        others = [
-            {"$or": [{"words": beginning_with(way)} for way in word]} for word in self._words.ways if word != ways
-        ]
-        async for hit in self._walk("words", ways, "all-words", after, others):
+    async def _all_words(self, after: Place) -> Hits:
+        counts = await self._counted()
+        if 0 in counts:
+            return
+        ways = self._words.ways[counts.index(min(counts))]
+        others = [any_beginning_with("words", word) for word in self._words.ways if word != ways]
+        async for hit in self._walk("words", ways, "all-words", after, [*self._all_of(), *others]):
             yield hit
 
-    async def _by_competence(self, after: tuple[str, str]) -> AsyncIterator[_Hit]:
-        for code in sorted(self._competences):
-            if code < after[0]:
-                continue
-            query: Query = {"competences": code, **_all_of(self._tags)}
-            async for one in self._collection.find(query, _KEYS).sort("_id", 1):
-                first = min(self._competences.intersection(one["competences"]))
-                hit = self._hit(one, code) if first == code and (code, str(one["_id"])) > after else None
-                if hit and STAGES[hit.stage] == "competence":
-                    yield hit
-
-    async def _some_words(self, after: tuple[str, str]) -> AsyncIterator[_Hit]:
-        """The most agreeing first, among some that have any one of the longest words."""
-        if len(self._words.ways) == 1:
+    async def _by_competence(self, after: Place) -> Hits:
+        if not self._competences:
             return
-        found = await asyncio.gather(*(self._with_word(ways) for ways in self._telling()))
-        hits = {hit.id: hit for some in found for one in some if (hit := self._hit(one))}
-        for hit in sorted(hits.values(), key=lambda one: one.place):
-            if STAGES[hit.stage] == "some-words" and (hit.key, hit.id) > after:
+        country = self._scope.fixed.get("country")
+        state = f"c:{country}/" if country else ""
+        codes = {"$in": [f"{state}k:{code}" for code in sorted(self._competences)]}
+        query: Query = {"tags": codes, "sort": {"$gte": after[0]}}
+        if rest := [tag for tag in self._tags if tag not in {EVERYBODY, f"c:{country}"}]:
+            query["$and"] = [all_tags(rest)]
+        found = self._collection.find(query, _KEYS).hint(_TAGS).sort(_TAGS[1:]).batch_size(self._batch)
+        async for one in found:
+            hit = self._hit(one, one["sort"])
+            if hit and STAGES[hit.stage] == "competence" and (hit.key, hit.id) > after:
                 yield hit
 
-    async def _with_word(self, ways: Iterable[str]) -> list[Document]:
-        query: Query = {"$or": [{"words": beginning_with(way)} for way in ways], **_all_of(self._tags)}
-        return [dict(one) async for one in self._collection.find(query, _KEYS).limit(SOME)]
+    async def _some_words(self, after: Place) -> Hits:
+        """The most agreeing first, among the first that have one of the rarest words."""
+        counts = await self._counted()
+        words = self._words.shortened(counts)
+        found: dict[str, Entry] = {}
+        for _, ways in sorted(zip(counts, words.ways, strict=True)):
+            query = {**self._scope.fixed, **any_beginning_with("words", ways)}
+            if len(found) < CANDIDATES:
+                found |= {str(one["_id"]): one for one in await self._look(query, "words", self._all_of(), CANDIDATES)}
+        for hit in sorted(self._overlapping(found.values(), words), key=lambda one: one.place):
+            if (hit.key, hit.id) > after:
+                yield hit
 
-    def _telling(self) -> list[tuple[str, ...]]:
-        """The words that say most: the long ones."""
-        return sorted(self._words.ways, key=lambda ways: -len(ways[0]))[:TELLING]
+    def _overlapping(self, entries: Iterable[Entry], words: Words) -> Iterable[_Hit]:
+        """Those that were in no better stage, with the words that they have."""
+        for entry in entries:
+            if kind_of(entry, self._words, self._competences) in {None, "some-words"}:
+                match = match_of("some-words", entry, words)
+                yield _Hit(STAGES.index("some-words"), overlap_first(len(match.words), entry), entry["_id"], match)
 
     async def _walk(
-        self, field: str, keys: Sequence[str], kind: MatchKind, after: tuple[str, str], others: Sequence[Query] = ()
-    ) -> AsyncIterator[_Hit]:
-        """Walk an index where its keys begin with one of `keys`, in its order."""
-        for key in sorted(keys):
-            query: Query = {field: beginning_with(key, after[0]), **_all_of(self._tags)}
-            if others:
-                query["$and"] = list(others)
-            async for one in self._collection.find(query, _KEYS).hint([(field, 1), ("_id", 1)]):
-                place = min(own for own in one[field] if own.startswith(tuple(keys)))
-                if (place, str(one["_id"])) <= after or not place.startswith(key):
-                    continue
-                hit = self._hit(one, place)
+        self, field: str, keys: Iterable[str], kind: MatchKind, after: Place, rest: Sequence[Query]
+    ) -> Hits:
+        """Walk an index where its keys begin with one of `keys`, in its order, and pause after a while."""
+        ranges = shortest_of(keys)
+        for key in ranges:
+            low = max(key, after[0])
+            if low >= key + LAST:
+                continue
+            query = {**self._scope.fixed, field: beginning_with(key, low)}
+            last: Place = _START
+            async for one in self._read(query, field, rest):
+                # One with several such keys stands where the first of them does.
+                place = min(own for own in one[field] if own.startswith(tuple(ranges)))
+                last = min(own for own in one[field] if low <= own < key + LAST), str(one["_id"])
+                hit = self._hit(one, place) if place.startswith(key) and (place, last[1]) > after else None
                 if hit and STAGES[hit.stage] == kind:
                     yield hit
+            if paused := await self._paused(query, field, rest, last):
+                yield _Hit(STAGES.index(kind), *paused, None)
 
-    async def _rarest_word(self) -> tuple[str, ...]:
-        if len(self._words.ways) == 1:
-            return self._words.ways[0]
-        telling = self._telling()
-        counts = await asyncio.gather(*(self._count(ways) for ways in telling))
-        return telling[counts.index(min(counts))]
+    async def _read(self, query: Query, field: str, rest: Sequence[Query]) -> AsyncIterator[Entry]:
+        """Read in the order of the index, which a scan keeps; to sort by a field with many keys would take all."""
+        if rest:
+            for one in await self._look(query, field, rest, MOST_READ):
+                yield one
+            return
+        found = self._collection.find(query, _KEYS).hint(self._scope.index(field))
+        async for one in found.limit(MOST_READ).batch_size(self._batch):
+            yield one
+
+    async def _look(self, query: Query, field: str, rest: Sequence[Query], limit: int) -> list[Entry]:
+        """Return those that fit, in the order of the index, among the first `MOST_READ`."""
+        index = self._scope.index(field)
+        if not rest:
+            return await self._collection.find(query, _KEYS).hint(index).limit(limit).to_list()
+        stages: list[dict[str, Any]] = [
+            {"$match": query},
+            {"$limit": MOST_READ},
+            {"$match": {"$and": list(rest)}},
+            {"$limit": min(limit, self._batch * 2)},
+            {"$project": _KEYS},
+        ]
+        return await (await self._collection.aggregate(stages, hint=dict(index))).to_list()
+
+    async def _counted(self) -> list[int]:
+        """How many have a word that begins like each of the text's, up to what a page looks at."""
+        if self._counts is None:
+            self._counts = await asyncio.gather(*(self._count(ways) for ways in self._words.ways))
+        return self._counts
 
     async def _count(self, ways: Iterable[str]) -> int:
-        query = {"$or": [{"words": beginning_with(way)} for way in ways]}
-        return await self._collection.count_documents(query, limit=SOME)
-
-
-def _ranked(hits: Iterable[_Hit], after: Cursor | None) -> list[_Hit]:
-    ordered = sorted(hits, key=lambda hit: hit.place)
-    return [hit for hit in ordered if after is None or hit.place > (after.stage, after.key, after.id)]
-
-
-def _overlap_first(entry: Entry, match: Match) -> str:
-    """The more words agree, the earlier; then by name."""
-    return f"{99 - len(match.words):02}{entry['sort']}"
-
-
-def _all_of(tags: Sequence[str], but: str = "") -> dict[str, Any]:
-    others = [tag for tag in tags if tag not in {but, "*"}]
-    if not others:
-        return {}
-    return {"$and": [{"tags": tag} for tag in others]} if but else {"tags": {"$all": others}}
-
-
-async def _rarest(collection: Collection, tags: Sequence[str]) -> tuple[str, int]:
-    """Return the tag that the fewest have, and how many these are as far as it matters."""
-    counts = await asyncio.gather(*(collection.count_documents({"tags": tag}, limit=FEW + 1) for tag in tags))
-    return tags[counts.index(min(counts))], min(counts)
-
-
-async def _first(hits: AsyncIterator[_Hit], count: int) -> AsyncIterator[_Hit]:
-    async for hit in hits:
-        if count <= 0:
-            return
-        count -= 1
-        yield hit
-
-
-__all__ = ["BadCursor", "Directory", "Page"]
+        beginnings = [re.compile(f"^{re.escape(way)}") for way in ways]
+        query = {**self._scope.fixed, "words": {"$in": beginnings}}
+        return await self._collection.count_documents(query, limit=MOST_READ, hint=self._scope.index("words"))

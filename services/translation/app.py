@@ -34,6 +34,7 @@ async def main() -> None:
     feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
     feed.on(AuthorityState, store.authority_changed)
     feed.on(SystemState, store.system_connected)
+    feed.on(Replayed, store.replayed)
     replay.on(Replayed, store.replayed)
     comparing = Comparing(replay, store.compare, settings.compare_every)
 
