@@ -6,7 +6,6 @@ grows, or does not find names as they are written.
 """
 
 import argparse
-import asyncio
 import json
 import random
 import sys
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 
@@ -58,7 +58,7 @@ def main() -> int:
         console.print(f"[red]there are no lists in {DATA}")
         return 1
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
-        result = asyncio.run(_measured(_database(Path(folder), stack), options))
+        result = uvloop.run(_measured(_database(Path(folder), stack), options))
     wrong = failures(result)
     for line in wrong:
         console.print(f"[red]{line}")

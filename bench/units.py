@@ -19,7 +19,7 @@ _STATE_OF: Final = {"GR": "EL"}
 """Eurostat's code of Greece in these lists, and the one of the EU institutions."""
 _PLAIN: Final = str.maketrans(
     {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th", "æ": "ae", "Æ": "Ae", "ø": "o",
-     "Ø": "O", "œ": "oe", "Œ": "Oe", "ı": "i", "ħ": "h", "Ħ": "H", "ß": "ss"}
+     "Ø": "O", "œ": "oe", "Œ": "Oe", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "ħ": "h", "Ħ": "H", "ß": "ss"}
 )  # fmt: skip
 _BILINGUAL: Final = ("/", " - ", " (")
 

@@ -1,6 +1,7 @@
 """Authorities from a CSV file: read, checked as a whole, and turned into commands. The columns are in docs/bulk.md."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,11 @@ COLUMNS: Final = (
     "areas",
     "keywords",
     "system",
+    "attempt",
 )
 MANY: Final = ";"
 """Stands between the values of a field that has several; `|` between the competences of an area."""
+MOST_ATTEMPTS: Final = 999
 IMPORTER: Final = User(id="bulk import", role="data-administrator")
 
 
@@ -40,6 +43,8 @@ class Row:
     reference: str
     details: Details
     system: str | None
+    attempt: int
+    """A refusal is remembered with its command's id: what is sent again, corrected, needs another one."""
     source: Mapping[str, str]
 
     def command(self, coordinator: str) -> Register:
@@ -48,7 +53,8 @@ class Row:
 
     def message_id(self, coordinator: str) -> str:
         """Return the command's id: the same whenever the file is imported again, so that nothing is done twice."""
-        return derived_uuid("import", coordinator, self.reference)
+        attempt = (str(self.attempt),) if self.attempt > 1 else ()
+        return derived_uuid("import", coordinator, self.reference, *attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ class Fault:
 
 
 class NotTheColumns(ValueError):
-    """The file lacks a column, or has one that nobody knows."""
+    """The file lacks a column, has one twice, or one that nobody knows."""
 
 
 def read(path: Path) -> tuple[list[Row], list[Fault]]:
@@ -83,11 +89,16 @@ def read(path: Path) -> tuple[list[Row], list[Fault]]:
 
 
 def _check_columns(there: Iterable[str]) -> None:
-    columns = set(there)
+    columns = Counter(there)
     missing = [column for column in REQUIRED if column not in columns]
-    unknown = sorted(columns - {*COLUMNS, *OF_REJECTED})
-    if missing or unknown:
-        faults = [*(f"no column {name}" for name in missing), *(f"what is {name}?" for name in unknown)]
+    unknown = sorted(columns.keys() - {*COLUMNS, *OF_REJECTED})
+    repeated = [column for column, count in columns.items() if count > 1]
+    faults = [
+        *(f"no column {name}" for name in missing),
+        *(f"what is {name}?" for name in unknown),
+        *(f"{name} stands twice" for name in repeated),
+    ]
+    if faults:
         raise NotTheColumns("; ".join(faults))
 
 
@@ -95,12 +106,21 @@ def _row(line: int, source: Mapping[str, Any]) -> Row | Fault:
     filled = {key: value.strip() for key, value in source.items() if isinstance(value, str) and value.strip()}
     if None in source or not filled.get("reference"):
         return Fault(line, "too many fields" if None in source else "reference: missing", filled)
+    attempt = _attempt(filled)
+    if attempt is None:
+        return Fault(line, f"attempt: no number from 1 to {MOST_ATTEMPTS}", filled)
     try:
         details = Details.model_validate(_fields(filled))
         Register(authority="XX-00000000", details=details, system=filled.get("system"), user=IMPORTER)
     except ValidationError as error:
         return Fault(line, "; ".join(_words(error)), filled)
-    return Row(line, filled["reference"], details, filled.get("system"), filled)
+    return Row(line, filled["reference"], details, filled.get("system"), attempt, filled)
+
+
+def _attempt(filled: Mapping[str, str]) -> int | None:
+    text = filled.get("attempt", "1")
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+    return number if 1 <= number <= MOST_ATTEMPTS else None
 
 
 def _fields(filled: Mapping[str, str]) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """`imi authorities` and `imi vocabulary`: what is loaded in bulk. The files are described in docs/bulk.md."""
 
 import asyncio
+import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from client import authorities, importing, vocabulary
+from client.legislation import LegislationError
 from client.legislation import load as load_area
 from client.system import LaneFull, Refused, System
 from contracts.registry import Term
@@ -27,6 +30,14 @@ SkipInvalid = Annotated[bool, typer.Option(help="Send the lines that are all rig
 _SHOWN = 20
 
 
+class Rate(ProgressColumn):
+    """How many are done in a second."""
+
+    def render(self, task: Task) -> Text:
+        """Return it as it is shown."""
+        return Text(f"{task.finished_speed or task.speed or 0:.0f}/s", style="progress.data.speed")
+
+
 @authorities_app.command("import")
 def import_authorities(
     file: Path, url: Url, coordinator: Coordinator, skip_invalid: SkipInvalid = False, as_json: AsJson = False
@@ -38,7 +49,7 @@ def import_authorities(
     """
     try:
         rows, faults = authorities.read(file)
-    except (authorities.NotTheColumns, OSError, UnicodeDecodeError) as error:
+    except (authorities.NotTheColumns, OSError, UnicodeDecodeError, csv.Error) as error:
         console.print(f"[red]{file}[/red]: {error}")
         raise typer.Exit(2) from error
     if faults and not skip_invalid:
@@ -52,7 +63,7 @@ def import_authorities(
 
 
 def _register(file: Path, url: str, coordinator: str, rows: Sequence[authorities.Row]) -> importing.Result:
-    columns = (TextColumn("registered"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("registered"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar, importing.Journal(file.with_name(f"{file.name}.progress")) as done:
         task = bar.add_task("", total=len(rows))
 
@@ -62,7 +73,7 @@ def _register(file: Path, url: str, coordinator: str, rows: Sequence[authorities
 
         try:
             return asyncio.run(run())
-        except* (TimeoutError, LaneFull, ConnectionError) as errors:
+        except* (TimeoutError, LaneFull, *importing.LOST) as errors:
             first = errors.exceptions[0]
             console.print(f"[red]interrupted[/red] ({type(first).__name__}): run it again, and it goes on from here")
             raise typer.Exit(1) from errors
@@ -91,26 +102,34 @@ def _show(faults: Sequence[authorities.Fault]) -> None:
 
 @vocabulary_app.command("import")
 def import_vocabulary(files: list[Path], url: Url) -> None:
-    """Load the terms in FILES (CSV: a column `code`, and a column of labels for each language), as the operator."""
-    for file in files:
-        _load(url, file.stem.lower(), vocabulary.read(file))
+    """Load the terms in FILES (CSV: a column `code`, and a column of labels for each language), as the operator.
+
+    Nothing is sent while anything is wrong. Repeating it changes nothing.
+    """
+    _load(url, lambda: [(vocabulary.name_of(file), vocabulary.read(file)) for file in files])
 
 
 @vocabulary_app.command()
 def options(folder: Path, item: str, url: Url) -> None:
     """Load the options of an ITEM of the legislation in FOLDER as terms, with the texts that they have there."""
-    area = load_area(folder)
-    _load(url, area.code, vocabulary.options_of(area, item))
+    _load(url, lambda: [((area := load_area(folder)).code, vocabulary.options_of(area, item))])
 
 
-def _load(url: str, name: str, terms: Sequence[Term]) -> None:
+def _load(url: str, read: Callable[[], list[tuple[str, list[Term]]]]) -> None:
+    try:
+        vocabularies = read()
+    except (vocabulary.BadTerms, LegislationError, OSError) as error:
+        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
+        raise typer.Exit(2) from error
+
     async def run() -> None:
         async with System(url) as system:
-            await vocabulary.load(system, name, terms)
+            for name, terms in vocabularies:
+                await vocabulary.load(system, name, terms)
+                console.print(f"{name}: {len(terms)} terms")
 
     try:
         asyncio.run(run())
-    except (Refused, vocabulary.BadTerms, ConnectionError) as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {error}")
+    except (Refused, TimeoutError, LaneFull, *importing.LOST) as error:
+        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
         raise typer.Exit(1) from error
-    console.print(f"{name}: {len(terms)} terms")

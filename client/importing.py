@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
+
 from client.authorities import COLUMNS, OF_REJECTED, Fault, Row
 from client.system import LaneFull, System
 from contracts.inbox import Outcome
@@ -19,7 +21,9 @@ AT_ONCE: Final = 200
 PATIENCE: Final = 120.0
 """Seconds that an outcome is waited for."""
 WAIT_WHEN_FULL: Final = 0.25
-TRIES_WHEN_FULL: Final = 400
+TRIES: Final = 400
+LOST: Final = (AMQPError, ChannelInvalidStateError, ConnectionError)
+"""The connection is gone for the moment; it comes back by itself, and the same command can be sent again."""
 
 
 @dataclass
@@ -69,7 +73,8 @@ async def register(
 ) -> Result:
     """Register all rows for a coordinator. `progress` is called after each. Repeating it changes nothing.
 
-    Raises `TimeoutError` when an outcome does not come, `LaneFull` when the exchange takes nothing more for minutes.
+    Raises `TimeoutError` when an outcome does not come, `LaneFull` or one of `LOST` when nothing more can be sent for
+    minutes.
     """
     result = Result()
     waiting = iter(rows)
@@ -93,20 +98,26 @@ async def _one(system: System, coordinator: str, row: Row, journal: Journal, res
     if outcome.refused:
         where = f"{outcome.refused.field}: " if outcome.refused.field else ""
         reason = f"{where}{outcome.refused.text or outcome.refused.code} ({outcome.refused.code})"
-        result.rejected.append(Fault(row.line, reason, row.source))
+        result.rejected.append(Fault(row.line, reason, _for_the_next_time(row, outcome.refused.code)))
         return
     journal.note(row)
     result.registered += 1
 
 
+def _for_the_next_time(row: Row, code: str) -> Mapping[str, str]:
+    """Corrected, the line is another attempt; but not one whose first has been registered already."""
+    return row.source if code == "message-id-reused" else {**row.source, "attempt": str(row.attempt + 1)}
+
+
 async def _outcome(system: System, coordinator: str, row: Row) -> Outcome:
     command, message_id = row.command(coordinator), row.message_id(coordinator)
-    for _ in range(TRIES_WHEN_FULL):
+    for _ in range(TRIES):
         try:
             return await system.outcome(command, message_id, PATIENCE)
-        except LaneFull:
+        except (LaneFull, *LOST) as error:
+            last: Exception = error
             await asyncio.sleep(WAIT_WHEN_FULL)
-    raise LaneFull(command.TYPE)
+    raise last
 
 
 def write_rejected(path: Path, faults: Iterable[Fault]) -> None:

@@ -1,7 +1,8 @@
 """Terms of the vocabulary of competences: from a CSV file, or from the options of a question of a legislative area."""
 
 import csv
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,30 +17,58 @@ from contracts.translation import AreaRules
 from contracts.types import User
 
 AT_ONCE: Final = 100
+_LARGEST: Final = 200 * 1024
+"""Bytes of terms in a command; the exchange takes 256 KiB."""
+_SHOWN: Final = 20
 _LOADER: Final = User(id="vocabulary import", role="data-administrator")
 
 
 class BadTerms(ValueError):
-    """The file holds something that is no term; says in which line."""
+    """The file holds something that is no term; says in which lines."""
 
 
 def read(path: Path) -> list[Term]:
     """Return the terms of a CSV file: a column `code`, and a column for each language. Raises `BadTerms`, OSError."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = csv.DictReader(file)
-        columns = set(lines.fieldnames or ())
-        if "code" not in columns or columns - {"code", *LANGUAGES}:
-            raise BadTerms(f"{path}: the columns are code and the languages {', '.join(LANGUAGES)}")
-        return [_term(path, lines.line_num, line) for line in lines]
-
-
-def _term(path: Path, number: int, line: dict[str, str]) -> Term:
-    labels = {language: label for language in LANGUAGES if (label := (line.get(language) or "").strip())}
     try:
-        return Term(code=line["code"], labels=labels)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise BadTerms(f"{path}, line {number}: {first['loc'][0]}: {first['msg']}") from error
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.DictReader(file)
+            columns = lines.fieldnames or ()
+            if "code" not in columns or set(columns) - {"code", *LANGUAGES} or len(set(columns)) < len(columns):
+                raise BadTerms(f"{path}: the columns are code and the languages {', '.join(LANGUAGES)}")
+            return _terms(path, lines)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadTerms(f"{path}: {error}") from error
+
+
+def _terms(path: Path, lines: "csv.DictReader[str]") -> list[Term]:
+    """All terms, or all that is wrong with them."""
+    terms, wrong = dict[str, Term](), list[str]()
+    for line in lines:
+        try:
+            term = _term(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(str(step) for step in first["loc"])
+            wrong.append(f"line {lines.line_num}: {where}: {first['msg']}")
+            continue
+        if term.code in terms:
+            wrong.append(f"line {lines.line_num}: code: {term.code} stands twice")
+        terms[term.code] = term
+    if wrong:
+        raise BadTerms(
+            f"{path}, {'; '.join(wrong[:_SHOWN])}{f'; and {len(wrong) - _SHOWN} more' * (len(wrong) > _SHOWN)}"
+        )
+    return list(terms.values())
+
+
+def _term(line: Mapping[str, str | None]) -> Term:
+    labels = {language: label for language in LANGUAGES if (label := (line.get(language) or "").strip())}
+    return Term(code=(line["code"] or "").strip(), labels=labels)
+
+
+def name_of(path: Path) -> str:
+    """Return what the terms of a file are called together: its name, as a code."""
+    return re.sub(r"[^a-z0-9]+", "-", path.stem.lower())[:60].strip("-") or "terms"
 
 
 def options_of(area: Area, item: str) -> list[Term]:
@@ -59,11 +88,24 @@ def options_of(area: Area, item: str) -> list[Term]:
 
 async def load(system: System, vocabulary: str, terms: Sequence[Term]) -> None:
     """Load terms as the operator. Repeating it changes nothing. Raises `Refused`."""
-    for part in _parts(terms):
-        command = PutTerms(vocabulary=vocabulary, terms=part, user=_LOADER)
+    for command in commands_of(vocabulary, terms):
         await system.do(command, derived_uuid("terms", command.model_dump_json()))
 
 
+def commands_of(vocabulary: str, terms: Sequence[Term]) -> list[PutTerms]:
+    """Return the commands that load the terms, none larger than the exchange takes."""
+    return [PutTerms(vocabulary=vocabulary, terms=part, user=_LOADER) for part in _parts(terms)]
+
+
 def _parts(terms: Sequence[Term]) -> Iterator[tuple[Term, ...]]:
-    for first in range(0, len(terms), AT_ONCE):
-        yield tuple(terms[first : first + AT_ONCE])
+    """As many terms together as a command may have and the exchange takes in one message."""
+    part, size = list[Term](), 0
+    for term in terms:
+        length = len(term.model_dump_json().encode()) + 1
+        if part and (len(part) == AT_ONCE or size + length > _LARGEST):
+            yield tuple(part)
+            part, size = [], 0
+        part.append(term)
+        size += length
+    if part:
+        yield tuple(part)

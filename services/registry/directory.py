@@ -16,6 +16,8 @@ from services.registry.names import fold, keys_of, whole_keys, word_keys, word_w
 
 Entry = Mapping[str, Any]
 Query = dict[str, Any]
+Place = tuple[str, str]
+"""A key and a number: the order in which an index holds authorities."""
 
 LONGEST_CURSOR: Final = 600
 LAST: Final = "\U0010ffff"
@@ -90,6 +92,7 @@ def entry_of(
     competences = sorted({code for codes in areas.values() for code in codes})
     return {
         "country": country,
+        "region": region,
         "wholes": whole_keys(called),
         "words": word_keys([*called, city, *keywords]),
         "tags": sorted(_tags(country, region, city, areas, competences)),
@@ -152,7 +155,7 @@ class Scope:
 
 def index_of(field: str, *, within_state: bool) -> list[tuple[str, int]]:
     """Return the keys of an index on `wholes` or `words`: of all states together, or within each."""
-    keys = ["country", field, "region", "_id"] if within_state else [field, "_id"]
+    keys = ["country", field, "_id", "region"] if within_state else [field, "_id"]
     return [(key, 1) for key in keys]
 
 
@@ -207,14 +210,46 @@ def kind_of(entry: Entry, words: Words, competences: frozenset[str]) -> MatchKin
     return "some-words" if found else None
 
 
-def beginning_with(key: str, after: str = "") -> Query:
-    """Return the range of an index that holds the keys beginning with `key`, from `after` on."""
-    return {"$elemMatch": {"$gte": max(key, after), "$lt": key + LAST}}
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of an index: the keys that begin with `key`, from `low` on; or of `low` alone the rest, after `id`."""
+
+    key: str
+    low: str
+    id: str | None = None
+    beyond: bool = False
+    """Without `low` itself."""
+
+    def query(self, field: str) -> Query:
+        """Return the condition."""
+        if self.id is not None:
+            return {field: self.low, "_id": {"$gt": self.id}}
+        return {field: {"$elemMatch": {"$gt" if self.beyond else "$gte": self.low, "$lt": self.key + LAST}}}
+
+    def holds(self, key: str) -> bool:
+        """Say whether a key lies in it."""
+        if self.id is not None:
+            return key == self.low
+        return self.low <= key < self.key + LAST and not (self.beyond and key == self.low)
+
+    def place(self, entry: Entry, field: str) -> Place:
+        """Return where it holds an authority."""
+        return min(key for key in entry[field] if self.holds(key)), str(entry["_id"])
+
+
+def segments(key: str, after: Place) -> list[Segment]:
+    """Return the stretches, in order, that hold the keys beginning with `key` and lie after a place."""
+    low, number = after
+    if low >= key + LAST:
+        return []
+    if low < key:
+        return [Segment(key, key)]
+    return [Segment(key, low, id=number), Segment(key, low, beyond=True)]
 
 
 def any_beginning_with(field: str, keys: Iterable[str]) -> Query:
     """Return the condition that one of the keys in `field` begins with one of `keys`."""
-    return {"$or": [{field: beginning_with(key)} for key in keys]}
+    return {"$or": [Segment(key, key).query(field) for key in keys]}
 
 
 def all_tags(tags: Iterable[str]) -> Query:

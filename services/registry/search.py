@@ -11,21 +11,22 @@ from contracts.registry import Search, Suggest
 from services.chassis.mongo import Collection, Document
 from services.registry.directory import (
     EVERYBODY,
-    LAST,
     STAGES,
     BadCursor,
     Cursor,
     Entry,
+    Place,
     Query,
     Scope,
+    Segment,
     Words,
     all_tags,
     any_beginning_with,
-    beginning_with,
     index_of,
     kind_of,
     match_of,
     overlap_first,
+    segments,
     shortest_of,
     tags_asked,
 )
@@ -39,7 +40,6 @@ CANDIDATES: Final = 60
 _KEYS: Final = {"wholes": 1, "words": 1, "competences": 1, "sort": 1}
 _TAGS: Final = [("tags", 1), ("sort", 1), ("_id", 1)]
 
-Place = tuple[str, str]
 _START: Final[Place] = ("", "")
 
 
@@ -165,7 +165,7 @@ class _Search:
     async def _few(self) -> list[_Hit] | None:
         """All hits, when what is asked for besides the words and the state leaves few authorities."""
         best = self._tags[0]
-        if best == EVERYBODY or best.startswith("c:") and "/" not in best:
+        if best == EVERYBODY or (best.startswith("c:") and "/" not in best):
             return None
         query: Query = {"tags": best}
         if len(self._tags) > 1:
@@ -183,6 +183,9 @@ class _Search:
         match = match_of(kind, entry, self._words)
         place = key if key is not None else overlap_first(len(match.words), entry)
         return _Hit(STAGES.index(kind), place, str(entry["_id"]), match)
+
+    def _all_of(self) -> list[Query]:
+        return [all_tags(self._scope.tags)] if self._scope.tags else []
 
     async def _exact(self, after: Place) -> Hits:
         query = {**self._scope.fixed, "wholes": {"$in": list(self._words.wholes)}}
@@ -243,35 +246,43 @@ class _Search:
         self, field: str, keys: Iterable[str], kind: MatchKind, after: Place, rest: Sequence[Query]
     ) -> Hits:
         """Walk an index where its keys begin with one of `keys`, in its order, and pause after a while."""
-        ranges = shortest_of(keys)
-        for key in ranges:
-            low = max(key, after[0])
-            if low >= key + LAST:
-                continue
-            query = {**self._scope.fixed, field: beginning_with(key, low)}
-            last: Place = _START
-            async for one in self._read(query, field, rest):
-                # One with several such keys stands where the first of them does.
-                place = min(own for own in one[field] if own.startswith(tuple(ranges)))
-                last = min(own for own in one[field] if low <= own < key + LAST), str(one["_id"])
-                hit = self._hit(one, place) if place.startswith(key) and (place, last[1]) > after else None
-                if hit and STAGES[hit.stage] == kind:
-                    yield hit
-            if paused := await self._paused(query, field, rest, last):
-                yield _Hit(STAGES.index(kind), *paused, None)
+        ranges, left, size = shortest_of(keys), MOST_READ, self._batch * 2
+        paused: Place | None = after
+        while paused is not None and left > 0:
+            start, paused = paused, None
+            for segment in (one for key in ranges for one in segments(key, start)):
+                found, paused = await self._read(segment, field, rest, size)
+                for one in found:
+                    # One with several such keys stands where the first of them does.
+                    place = min(own for own in one[field] if own.startswith(tuple(ranges)))
+                    hit = self._hit(one, place) if segment.holds(place) and (place, one["_id"]) > after else None
+                    if hit and STAGES[hit.stage] == kind:
+                        yield hit
+                if paused:
+                    break
+            left, size = left - (MOST_READ if rest else size), MOST_READ - size
+        if paused:
+            yield _Hit(STAGES.index(kind), *paused, None)
 
-    async def _read(self, query: Query, field: str, rest: Sequence[Query]) -> AsyncIterator[Entry]:
-        """Read in the order of the index, which a scan keeps; to sort by a field with many keys would take all."""
-        if rest:
-            for one in await self._look(query, field, rest, MOST_READ):
-                yield one
-            return
-        found = self._collection.find(query, _KEYS).hint(self._scope.index(field))
-        async for one in found.limit(MOST_READ).batch_size(self._batch):
-            yield one
+    async def _read(
+        self, segment: Segment, field: str, rest: Sequence[Query], size: int
+    ) -> tuple[list[Entry], Place | None]:
+        """Return those of a segment, and where reading paused, if it did."""
+        query = {**self._scope.fixed, **segment.query(field)}
+        found = await self._look(query, field, rest, size)
+        if len(found) >= size:
+            return found, segment.place(found[-1], field)
+        if not rest:
+            return found, None
+        beyond = self._collection.find(query, {field: 1}).hint(self._scope.index(field))
+        last = await beyond.skip(MOST_READ - 1).limit(1).to_list()
+        return found, segment.place(last[0], field) if last else None
 
     async def _look(self, query: Query, field: str, rest: Sequence[Query], limit: int) -> list[Entry]:
-        """Return those that fit, in the order of the index, among the first `MOST_READ`."""
+        """Return those that fit, in the order of the index, among the first `MOST_READ`.
+
+        A scan keeps that order; to sort by a field with many keys would take everybody.
+        """
         index = self._scope.index(field)
         if not rest:
             return await self._collection.find(query, _KEYS).hint(index).limit(limit).to_list()
@@ -279,7 +290,7 @@ class _Search:
             {"$match": query},
             {"$limit": MOST_READ},
             {"$match": {"$and": list(rest)}},
-            {"$limit": min(limit, self._batch * 2)},
+            {"$limit": limit},
             {"$project": _KEYS},
         ]
         return await (await self._collection.aggregate(stages, hint=dict(index))).to_list()
@@ -294,3 +305,18 @@ class _Search:
         beginnings = [re.compile(f"^{re.escape(way)}") for way in ways]
         query = {**self._scope.fixed, "words": {"$in": beginnings}}
         return await self._collection.count_documents(query, limit=MOST_READ, hint=self._scope.index("words"))
+
+
+async def _first(hits: Hits, limit: int) -> tuple[list[_Hit], _Hit | None]:
+    """Return the hits of a page, and after which one the next page goes on, if there may be one."""
+    shown: list[_Hit] = []
+    async for hit in hits:
+        if hit.match is None:
+            return shown, hit
+        if len(shown) == limit:
+            return shown, shown[-1]
+        shown.append(hit)
+    return shown, None
+
+
+__all__ = ["BadCursor", "Directory", "Page"]

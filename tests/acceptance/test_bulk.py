@@ -5,12 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from contracts.registry import Search
 from contracts.topology import OPERATOR
+from deploy.local.waiting import until
 from tests.world import LEGISLATION, World
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -22,6 +24,15 @@ def imi(world: World, system: str, *arguments: str) -> subprocess.CompletedProce
     environment = {**os.environ, "IMI_URL": world.url(system)}
     command = [sys.executable, "-c", "from client.cli import main; main()", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def killed_on_the_way(world: World, arguments: list[str], begun: Callable[[], bool]) -> None:
+    """Run `imi` as Germany's coordinator, and kill it once it has begun."""
+    command = [sys.executable, "-c", "from client.cli import main; main()", *arguments]
+    environment = {**os.environ, "IMI_URL": world.url("de-nimic")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        until(begun, "nothing was registered")
+        process.kill()
 
 
 def line(number: int, **changes: str) -> dict[str, str]:
@@ -88,3 +99,66 @@ async def test_a_list_of_anothers_state_is_rejected_line_by_line(world: World, t
     write(path, line(1, country="HU", region=""))
     made = imi(world, "de-nimic", "authorities", "import", str(path), "--coordinator", world.ids["de-nimic"], "--json")
     assert (made.returncode, json.loads(made.stdout)) == (1, {"registered": 0, "known": 0, "rejected": 1})
+
+
+async def test_an_interrupted_import_goes_on_and_registers_nothing_twice(world: World, tmp_path: Path) -> None:
+    """Killed at any moment, what was registered stays, and the next run registers the rest."""
+    path, journal = tmp_path / "halls.csv", tmp_path / "halls.csv.progress"
+    count = 600
+    lines = [line(number, name=f"Amt Abbruch {number}", city="Abbruch", areas="services") for number in range(count)]
+    write(path, *(one | {"reference": f"interrupted-{number}"} for number, one in enumerate(lines)))
+    arguments = ["authorities", "import", str(path), "--coordinator", world.ids["de-nimic"], "--json"]
+    killed_on_the_way(world, arguments, lambda: journal.exists() and len(journal.read_text().split()) > 50)
+    noted = len(journal.read_text().splitlines())
+    assert 50 < noted < count
+
+    rest = imi(world, "de-nimic", *arguments)
+    assert rest.returncode == 0, rest.stderr
+    made = json.loads(rest.stdout)
+    assert made == {"registered": count - made["known"], "known": made["known"], "rejected": 0}
+    assert noted - 1 <= made["known"] <= noted  # the last line may have been written in part
+    async with world.system("hu-hivatal") as system:
+        found, after = [], None
+        while True:
+            outcome = await system.do(Search(text="Abbruch", country="DE", limit=100, after=after))
+            found += [one.card.id for one in outcome.found or ()]
+            if (after := outcome.next) is None:
+                break
+    assert len(found) == len(set(found)) == count
+
+
+async def test_rejected_lines_are_imported_once_corrected_and_changed_ones_are_not(
+    world: World, tmp_path: Path
+) -> None:
+    """The exchange remembers a refusal with its command; the file of rejected lines is ready for another."""
+    path, rejected = tmp_path / "offices.csv", tmp_path / "offices.csv.rejected.csv"
+    arguments = ("--coordinator", world.ids["de-nimic"], "--json")
+    write(path, line(1, reference="office-1", areas="services"), line(2, reference="office-2", areas="services=wizard"))
+    made = imi(world, "de-nimic", "authorities", "import", str(path), *arguments)
+    assert (made.returncode, json.loads(made.stdout)["rejected"]) == (1, 1)
+
+    rejected.write_text(rejected.read_text().replace("=wizard", ""))
+    corrected = imi(world, "de-nimic", "authorities", "import", str(rejected), *arguments)
+    assert (corrected.returncode, json.loads(corrected.stdout)["registered"]) == (0, 1), corrected.stderr
+
+    write(path, line(1, reference="office-1", areas="services", city="Anderswo"))
+    changed = imi(world, "de-nimic", "authorities", "import", str(path), *arguments)
+    assert (changed.returncode, json.loads(changed.stdout)["registered"]) == (1, 0)
+    with rejected.open() as file:
+        (fault,) = csv.DictReader(file)
+    assert "message-id-reused" in fault["reason"]
+    assert fault["attempt"] == ""
+
+
+def test_nothing_is_sent_of_a_vocabulary_with_a_fault(world: World, tmp_path: Path) -> None:
+    """And all faults are told."""
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("code,de\nnever-loaded,x\n")
+    bad.write_text("code,de\nBad Code,x\nb,\n")
+    made = imi(world, OPERATOR, "vocabulary", "import", str(good), str(bad))
+    assert made.returncode == 2
+    assert "line 2" in made.stderr
+    assert "line 3" in made.stderr
+    bad.write_text("code,de\nloaded,Geladenes\n")
+    assert imi(world, "de-nimic", "vocabulary", "import", str(bad)).returncode == 1
+    assert imi(world, OPERATOR, "vocabulary", "import", str(bad)).returncode == 0

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.registry.names import LONGEST, LONGEST_KEY, MOST_WORDS, fold, keys_of, parts_of, whole_keys, word_keys, word_ways
+from services.registry.names import (
+    LONGEST,
+    LONGEST_KEY,
+    MOST_WORDS,
+    fold,
+    keys_of,
+    parts_of,
+    whole_keys,
+    word_keys,
+    word_ways,
+)
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 UNITS = DATA / "lau_2019_eea29.csv.gz"
