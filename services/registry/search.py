@@ -1,10 +1,11 @@
 """The directory's queries: pages of authorities, best matches first."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from bson.regex import Regex
 
 from contracts.directory import Match, MatchKind
 from contracts.registry import Search, Suggest
@@ -227,8 +228,8 @@ class _Search:
         counts = await self._counted()
         words = self._words.shortened(counts)
         found: dict[str, Entry] = {}
-        for _, ways in sorted(zip(counts, words.ways, strict=True)):
-            query = {**self._scope.fixed, **any_beginning_with("words", ways)}
+        for way in (way for _, ways in sorted(zip(counts, words.ways, strict=True)) for way in ways):
+            query = {**self._scope.fixed, **Segment(way, way).query("words")}
             if len(found) < CANDIDATES:
                 found |= {str(one["_id"]): one for one in await self._look(query, "words", self._all_of(), CANDIDATES)}
         for hit in sorted(self._overlapping(found.values(), words), key=lambda one: one.place):
@@ -302,7 +303,8 @@ class _Search:
         return self._counts
 
     async def _count(self, ways: Iterable[str]) -> int:
-        beginnings = [re.compile(f"^{re.escape(way)}") for way in ways]
+        # Read from the index alone, which a range on a field with many keys is not. Words are letters and digits.
+        beginnings = [Regex(f"^{way}") for way in ways]
         query = {**self._scope.fixed, "words": {"$in": beginnings}}
         return await self._collection.count_documents(query, limit=MOST_READ, hint=self._scope.index("words"))
 

@@ -1,96 +1,186 @@
-import string
+"""By what authorities are found, in which order, and where a page goes on."""
+
+import base64
+import contextlib
+import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.directory import MatchKind
 from contracts.registry import Search
-from services.registry.directory import STAGES, BadCursor, Cursor, Words, entry_of, kind_of, match_of, tags_asked
-
-CURSORS = st.builds(Cursor, stage=st.integers(0, len(STAGES) - 1), key=st.text(max_size=50), id=st.text(max_size=20))
-
-
-def entry(*names: str, **changes: object) -> dict[str, object]:
-    """A chamber in Aachen that everybody can find."""
-    fields: dict[str, object] = {
-        "names": names or ("Zahnärztekammer Nordrhein",),
-        "short_name": None,
-        "city": "Aachen",
-        "region": "DEA2D",
-        "country": "DE",
-        "areas": {"services": ["nace-86.23"]},
-        "keywords": ["Kieferorthopädie"],
-        "findable": True,
-    }
-    return entry_of(**fields | changes)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("zahnarztekammer nordrhein", "exact-name"),
-        ("Zahnärztek", "name-beginning"),
-        ("Nordrhein Zahn", "all-words"),
-        ("aachen kammer nordrhein", "some-words"),
-        ("Kieferortho", "all-words"),
-        ("Aachen", "all-words"),
-        ("Sachsen", None),
-    ],
+from services.registry.directory import (
+    LAST,
+    LONGEST_CURSOR,
+    STAGES,
+    BadCursor,
+    Cursor,
+    Scope,
+    Words,
+    entry_of,
+    kind_of,
+    match_of,
+    overlap_first,
+    segments,
+    shortest_of,
+    tags_asked,
 )
-def test_an_authority_is_found_in_the_best_stage_that_fits(text: str, kind: str | None) -> None:
-    """Exact name before beginning, before all words, before some; words of names, places and keywords."""
-    assert kind_of(entry(), Words.of(text), frozenset()) == kind
+from services.registry.names import LONGEST_KEY
+
+KEYS = st.text(st.characters(codec="utf-8"), max_size=LONGEST_KEY)
+IDS = st.from_regex(r"[A-Z]{2}-[0-9A-Z]{8}", fullmatch=True)
+WORDS = st.text("abcdeé", min_size=1, max_size=5)
 
 
-def test_a_competence_finds_what_no_word_does() -> None:
-    """And what only some words do: it comes before those."""
-    found = frozenset({"nace-86.23"})
-    assert kind_of(entry(), Words.of("fogorvos"), found) == "competence"
-    assert kind_of(entry(), Words.of("fogorvos aachen"), found) == "competence"
+def entry(*names: str, **other: Any) -> dict[str, Any]:
+    """Return what is stored of an authority in Spain, unless told otherwise."""
+    said: dict[str, Any] = {
+        "names": names, "short_name": None, "city": "Palma", "region": "ES532", "country": "ES",
+        "areas": {"services": ["teaching"]}, "keywords": [], "findable": True,
+    }  # fmt: skip
+    return entry_of(**{**said, **other})
 
 
-def test_a_match_says_which_words_were_found() -> None:
-    """In the form in which they were compared."""
-    words = Words.of("Nordrhein Westfalen")
-    match = match_of("some-words", entry(), words)
-    assert (match.kind, match.words) == ("some-words", ("nordrhein",))
-
-
-def test_whoever_is_not_active_has_no_keys() -> None:
-    """And so stands in no index."""
-    hidden = entry(findable=False)
-    assert [hidden[field] for field in ("wholes", "words", "tags", "competences")] == [[], [], [], []]
-
-
-@pytest.mark.parametrize(
-    ("search", "tags"),
-    [
-        ({}, ["*"]),
-        ({"country": "DE"}, ["c:DE"]),
-        ({"country": "DE", "area": "services"}, ["c:DE/a:services"]),
-        ({"area": "services", "competence": "nace-86.23"}, ["k:nace-86.23", "a:services"]),
-        ({"region": "DEA", "city": "AACHEN"}, ["t:aachen", "r:DEA"]),
-    ],
-)
-def test_what_is_asked_for_is_among_the_tags_of_who_has_it(search: dict[str, str], tags: list[str]) -> None:
-    """Each filter, alone and together."""
-    assert tags_asked(Search.model_validate(search)) == tags
-    assert set(tags) <= set(entry()["tags"])  # type: ignore[call-overload]
-
-
-@given(CURSORS)
-def test_a_cursor_comes_back_as_it_went(cursor: Cursor) -> None:
-    """And is safe in any message."""
+@given(st.integers(0, len(STAGES) - 1), KEYS, IDS)
+def test_a_cursor_comes_back_as_it_was(stage: int, key: str, number: str) -> None:
+    """And fits a message as long as its key is in one of the exchange's scripts."""
+    cursor = Cursor(stage, key, number)
     text = cursor.encode()
-    assert set(text) <= set(string.ascii_letters + string.digits + "-_")
-    assert Cursor.decode(text) == cursor
+    if len(text) <= LONGEST_CURSOR:
+        assert Cursor.decode(text) == cursor
+    assert len(text) <= LONGEST_CURSOR or any(ord(letter) > 0x7FF or letter in '"\\' or letter < " " for letter in key)
 
 
-@given(st.text(string.ascii_letters + string.digits + "-_", min_size=1, max_size=100))
+def packed(content: Any) -> str:
+    """Return anything packed as a cursor is."""
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+
+HOSTILE = [
+    "", "A", "AAAA", "é", "=" * 9, "A" * 5000, packed([]), packed([0, "a"]), packed([0, "a", "b", "c"]), packed({}),
+    packed([-1, "a", "b"]), packed([len(STAGES), "a", "b"]), packed([True, "a", "b"]), packed([0.0, "a", "b"]),
+    packed([0, {"$gt": ""}, "b"]), packed([0, "a", {"$gt": ""}]), packed([0, None, "b"]), packed([0, "\ud800", "b"]),
+    packed("[" * 400), base64.urlsafe_b64encode(b"[" * 400).decode(), packed([0, "a", "b"]) + "\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_is_no_cursor_is_refused(text: str) -> None:
-    """Whatever it holds: never another error."""
-    try:
-        cursor = Cursor.decode(text)
-    except BadCursor:
-        return
-    assert 0 <= cursor.stage < len(STAGES)
+    """No operator of the database gets in, no stage that there is not, no text that cannot be stored."""
+    with pytest.raises(ValueError, match=r"\A\Z"):
+        Cursor.decode(text)
+
+
+@given(st.one_of(st.text(max_size=700), st.recursive(st.none() | st.text() | st.integers(), st.lists).map(packed)))
+def test_no_text_at_all_breaks_the_reading_of_a_cursor(text: str) -> None:
+    """It is one, or it is refused."""
+    with contextlib.suppress(BadCursor):
+        assert Cursor.decode(text).encode() == text
+
+
+def test_whoever_is_not_active_stands_in_no_index() -> None:
+    """So nothing has to be left out later, on any way of searching."""
+    hidden = entry("Ajuntament de Lloret", findable=False)
+    assert hidden["wholes"] == hidden["words"] == hidden["tags"] == hidden["competences"] == []
+
+
+def test_an_authority_is_found_by_its_access_and_not_by_areas_of_others() -> None:
+    """`areas` are those that it has access to."""
+    tags = entry("Ajuntament de Lloret")["tags"]
+    assert {"*", "c:ES", "r:ES", "r:ES5", "r:ES532", "t:palma", "a:services", "c:ES/a:services", "k:teaching"} <= set(
+        tags
+    )
+    assert not [tag for tag in tags if "posting" in tag]
+
+
+def test_an_authority_is_found_by_its_names_city_and_keywords() -> None:
+    """Word by word; as a whole by its names alone."""
+    stored = entry("Ajuntament de Lloret", "Ayuntamiento", short_name="LLO", keywords=["escoles"])
+    assert {"ajuntament", "lloret", "ayuntamiento", "llo", "palma", "escoles"} <= set(stored["words"])
+    assert stored["wholes"] == ["ajuntament de lloret", "ayuntamiento", "llo"]
+
+
+ASKED: list[tuple[dict[str, Any], list[str]]] = [
+    ({}, ["*"]),
+    ({"country": "ES"}, ["c:ES"]),
+    ({"area": "services"}, ["a:services"]),
+    ({"country": "ES", "area": "services"}, ["c:ES/a:services"]),
+    ({"country": "ES", "area": "services", "competence": "teaching"}, ["c:ES/k:teaching", "c:ES/a:services"]),
+    ({"region": "ES53", "area": "services"}, ["r:ES53", "a:services"]),
+    ({"country": "ES", "city": "PALMA"}, ["t:palma", "c:ES"]),
+    ({"country": "ES", "region": "FR1"}, ["r:FR1", "c:ES"]),
+]
+
+
+@pytest.mark.parametrize(("search", "tags"), ASKED, ids=["+".join(search) or "nothing" for search, _ in ASKED])
+def test_every_filter_that_was_asked_for_counts(search: dict[str, Any], tags: list[str]) -> None:
+    """The most telling first: it is the one that is looked up."""
+    assert tags_asked(Search(**search)) == tags
+
+
+def test_the_state_and_the_region_of_a_text_are_read_from_the_index() -> None:
+    """Everything else is compared in the documents."""
+    scope = Scope.of(Search(text="palma", region="ES53", area="services"))
+    assert scope.fixed == {"country": "ES", "region": {"$gte": "ES53", "$lt": "ES53" + LAST}}
+    assert scope.tags == ("a:services",)
+    assert Scope.of(Search(text="palma")) == Scope({}, ())
+
+
+KINDS: list[tuple[str, MatchKind | None, tuple[str, ...]]] = [
+    ("Ajuntament de Lloret", "exact-name", ()),
+    ("AJUNTAMENT DE LLORÉT", "exact-name", ()),
+    ("ajuntament de llo", "name-beginning", ()),
+    ("lloret ajuntament", "all-words", ("lloret", "ajuntament")),
+    ("lloret palma", "all-words", ("lloret", "palma")),
+    ("lloret girona", "some-words", ("lloret",)),
+    ("loret", None, ()),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "found"), KINDS, ids=[text for text, _, _ in KINDS])
+def test_the_best_match_is_told(text: str, kind: MatchKind | None, found: tuple[str, ...]) -> None:
+    """Exact name, beginning of a name, all words, some; with the words that were found."""
+    stored, words = entry("Ajuntament de Lloret"), Words.of(text)
+    assert kind_of(stored, words, frozenset()) == kind
+    if kind:
+        assert match_of(kind, stored, words).words == found
+
+
+def test_a_competence_is_found_whatever_the_name() -> None:
+    """A word of another language names it."""
+    assert kind_of(entry("Oktatási Hivatal"), Words.of("Lehrer"), frozenset({"teaching"})) == "competence"
+
+
+def test_the_more_words_agree_the_earlier() -> None:
+    """Then by name."""
+    places = [overlap_first(3, entry("B")), overlap_first(3, entry("C")), overlap_first(2, entry("A"))]
+    assert places == sorted(places)
+
+
+def test_words_that_nobody_has_are_looked_for_by_their_beginnings() -> None:
+    """`Athina` stands in another case in the name of its municipality."""
+    words = Words.of("Nea Athina").shortened([3, 0])
+    assert words.ways == (("nea",), ("athi",))
+    assert kind_of(entry("Δήμος Αθηναίων"), words, frozenset()) == "some-words"
+
+
+@given(st.lists(WORDS, min_size=1), st.lists(WORDS, min_size=1, max_size=3), st.sampled_from(["", "a", "bc", "e"]))
+def test_stretches_of_an_index_hold_every_key_after_a_place_once(
+    stored: list[str], keys: list[str], after: str
+) -> None:
+    """Whatever the keys, and wherever the page before ended."""
+    place = (after, "ES-00000001")
+    stretches = [stretch for key in shortest_of(keys) for stretch in segments(key, place)]
+    for key in stored:
+        holding = [stretch for stretch in stretches if stretch.holds(key)]
+        assert len(holding) == (key.startswith(tuple(keys)) and key >= after)
+        if holding:
+            assert holding[0].place({"words": [key], "_id": "x"}, "words") == (key, "x")
+
+
+def test_a_text_has_a_limited_number_of_words() -> None:
+    """What a sender writes does not decide how much the database has to do."""
+    assert len(Words.of(" ".join(f"w{number}" for number in range(30))).ways) == 8
+    assert len(Words.of("a " * 50).ways) == 1
