@@ -15,7 +15,8 @@ from faststream.rabbit import RabbitBroker, RabbitMessage
 from pymongo.errors import DuplicateKeyError
 
 from bench.naive_broker import Publisher, open_broker, subscriber
-from contracts.casework import AcceptRequest, CloseCase, Dates, Reply, SendRequest
+from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
+from contracts.dates import Dates
 from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View, Views
 from contracts.refusal import Refusal
@@ -146,7 +147,9 @@ class Casework:
             return
         shown = view_of(case, body.authority, history[-1], 1)
         await self._show(command, done(command, reader=body.authority, case=shown), self._update(case, body, history))
-        dates = Dates(case=case.id, version=case.version, area=case.area, deadlines=deadlines_of(case))
+        dates = Dates(
+            case=case.id, version=case.version, area=case.area, at=history[-1]["at"], deadlines=deadlines_of(case)
+        )
         message_id = derived_uuid("dates", case.id, str(case.version))
         await self._out.message("dates", dates, message_id, command.message_id)
 

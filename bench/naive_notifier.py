@@ -7,7 +7,7 @@ import uvloop
 from pymongo.errors import DuplicateKeyError
 
 from bench.naive_broker import open_broker, subscriber
-from contracts.casework import Dates
+from contracts.dates import Dates
 from services.chassis import mongo
 from services.chassis.mongo import Collection
 from services.chassis.service import Parts, serve

@@ -1,4 +1,4 @@
-"""What casework takes and gives: the commands on a case, the case as one reader sees it, and its dates."""
+"""What casework takes and gives: the commands on a case, and the case as one reader sees it."""
 
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
@@ -129,24 +129,3 @@ class CaseView(Part):
     reply_comment: FreeText | None = None
     rating: Rating | None = None
     event: Event
-
-
-class Deadline(Part):
-    """By when which authority has to do what."""
-
-    kind: Literal["acceptance", "answer"]
-    authority: AuthorityId
-    due: datetime
-
-
-class Dates(Message):
-    """Event: all the dates that a case now has; one that is missing has been met or is void. Never personal data."""
-
-    TYPE: ClassVar[str] = "casework.dates.v1"
-    case: CaseId
-    version: int
-    area: Code
-    deadlines: tuple[Deadline, ...]
-
-
-EVENTS: tuple[type[Message], ...] = (Dates,)

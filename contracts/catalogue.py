@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from contracts import casework, directory, inbox, registry, translation
+from contracts import casework, dates, directory, inbox, registry, translation
 from contracts.types import Message
 
 SERVICE_COMMANDS: Final[Mapping[str, tuple[type[Message], ...]]] = {
@@ -17,5 +17,5 @@ COMMANDS: Final[Mapping[str, type[Message]]] = {
 }
 INBOX: Final[Mapping[str, type[Message]]] = {kind.TYPE: kind for kind in inbox.INBOX}
 EVENTS: Final[Mapping[str, type[Message]]] = {
-    kind.TYPE: kind for kind in (*directory.EVENTS, *casework.EVENTS, *translation.EVENTS)
+    kind.TYPE: kind for kind in (*directory.EVENTS, *dates.EVENTS, *translation.EVENTS)
 }

@@ -48,10 +48,20 @@ class Period(Part):
 
 
 class Deadlines(Part):
-    """How long an acceptance and an answer may take."""
+    """How long an acceptance and an answer may take, and for how long a case may stand still (Art. 14(7))."""
 
     acceptance: Period
     answer: Period
+    idle: Period = Period(months=2)
+    remind: Annotated[tuple[Annotated[int, Field(ge=0, le=365)], ...], Field(max_length=5)] = (7, 1)
+    """How many days before an answer is due its authority is reminded, each time once."""
+
+
+class Retention(Part):
+    """When a closed case is blocked, and when what is personal in it is gone: Regulation (EU) 1024/2012, Art. 14."""
+
+    blocked: Period = Period(months=6)
+    deleted: Period = Period(months=36)
 
 
 class Workflow(Part):
@@ -68,6 +78,7 @@ class AreaRules(Part):
     legal_basis: str
     deadlines: Deadlines
     workflow: Workflow = Workflow()
+    retention: Retention = Retention()
     particulars: tuple[ItemRule, ...]
     questions: Annotated[tuple[ItemRule, ...], Field(min_length=1)]
 

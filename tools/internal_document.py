@@ -4,7 +4,7 @@ import inspect
 from importlib.metadata import version
 from typing import Any, Final
 
-from contracts import casework, directory, translation
+from contracts import casework, dates, directory, translation
 from contracts.inbox import Views
 from contracts.topology import SERVICES, VHOST, exchange_topology
 from contracts.types import Message
@@ -29,7 +29,7 @@ SAID: Final[tuple[tuple[str, str, type[Message]], ...]] = (
     ("provisioner", "reconciled", directory.Reconciled),
     *((copying, "compare", directory.Compare) for copying in SERVICES[1:]),
     *(("registry", f"replay.{copying}", directory.Replayed) for copying in SERVICES[1:]),
-    ("casework", "dates", casework.Dates),
+    ("casework", "dates", dates.Dates),
     ("translation", "event.area", translation.AreaPublished),
 )
 MODELS: Final = {model.TYPE: model for _, _, model in SAID}

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from contracts.casework import Deadline
+from contracts.dates import Deadline
 from contracts.languages import ZONES
 from contracts.translation import AreaRules, Period
 from services.casework.calendar import Calendar, places_of

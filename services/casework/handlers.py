@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from contracts.casework import AcceptRequest, CaseView, CloseCase, Dates, Reply, SendRequest
+from contracts.casework import AcceptRequest, CaseView, CloseCase, Reply, SendRequest
+from contracts.dates import Dates
 from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View
 from contracts.refusal import Refusal
@@ -87,7 +88,8 @@ class CaseDesk:
             message_id=derived_uuid("case", str(self._settings.epoch), case.id, str(case.version), other),
             message=CaseUpdate(reader=other, case=self._view(case, other, settled)),
         )
-        return Answer(done(command, reader=reader, case=self._view(case, reader, settled)), (update,), (_dates(case),))
+        dates = _dates(case, settled.history[-1]["at"], self._settings.epoch)
+        return Answer(done(command, reader=reader, case=self._view(case, reader, settled)), (update,), (dates,))
 
     def _view(self, case: Case, reader: str, settled: Settled) -> CaseView:
         return view_of(case, reader, settled.history[-1], self._settings.epoch)
@@ -195,6 +197,7 @@ def _case(command: Command, settled: Settled) -> Case | None:
     return case_from(place_of(command), settled.history)
 
 
-def _dates(case: Case) -> Event:
-    dates = Dates(case=case.id, version=case.version, area=case.area, deadlines=deadlines_of(case))
-    return Event("dates", dates, derived_uuid("dates", case.id, str(case.version)))
+def _dates(case: Case, at: datetime, epoch: int) -> Event:
+    deadlines = deadlines_of(case)
+    dates = Dates(case=case.id, epoch=epoch, version=case.version, area=case.area, at=at, deadlines=deadlines)
+    return Event("dates", dates, derived_uuid("dates", str(epoch), case.id, str(case.version)))

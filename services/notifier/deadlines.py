@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from contracts.casework import Dates, Deadline
+from contracts.dates import Dates, Deadline, DeadlineKind
 
-Kind = Literal["acceptance", "answer"]
+Kind = DeadlineKind
 Stage = Literal["reminder", "overdue"]
 
 _FIRST_PAUSE: Final = timedelta(seconds=5)

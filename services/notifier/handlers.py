@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from contracts.casework import Dates
+from contracts.dates import Dates
 from services.chassis.delivery import Delivery, Handled
 from services.chassis.desk import Answer
 from services.chassis.intake import Command

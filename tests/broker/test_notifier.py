@@ -15,7 +15,7 @@ import aio_pika
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from contracts.casework import Dates, Deadline
+from contracts.dates import Dates, Deadline
 from contracts.directory import AuthorityState
 from contracts.registry import Details
 from contracts.topology import VHOST
@@ -83,7 +83,7 @@ class Post:
     async def plan(self, case: str, version: int, *due: datetime) -> None:
         """Have dates of a case arrive."""
         deadlines = tuple(Deadline(kind="acceptance", authority=AUTHORITY, due=one) for one in due)
-        dates = Dates(case=case, version=version, area="services", deadlines=deadlines)
+        dates = Dates(case=case, version=version, area="services", at=self.now, deadlines=deadlines)
         await self.store.plan([plan_of(dates, self.now, 2 * DAY)])
 
     async def contact(self, version: int, *addresses: str) -> None:
@@ -298,8 +298,8 @@ async def test_dates_and_contacts_from_the_broker_become_a_mail(running: Exchang
     """The whole service: dates that casework published lead to a mail in the authority's language, and only one."""
     case, key, now = number(), world.ids["hu-hivatal"], datetime.now(UTC)
     deadline = Deadline(kind="answer", authority=key, due=now - timedelta(seconds=1))
-    dates = Dates(case=case, version=1, area="services", deadlines=(deadline,))
-    done = Dates(case=case, version=2, area="services", deadlines=())
+    dates = Dates(case=case, version=1, area="services", at=now, deadlines=(deadline,))
+    done = Dates(case=case, version=2, area="services", at=now, deadlines=())
     for _ in range(3):
         await publish(running, dates)
     await asyncio.to_thread(until, lambda: bool(_mails(running, case)), "no mail came", 30)

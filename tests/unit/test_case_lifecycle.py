@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from contracts.casework import AcceptRequest, CloseCase, Dates, Reply, SendRequest
+from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
+from contracts.dates import Dates
 from contracts.inbox import CaseUpdate, Outcome
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules

@@ -157,7 +157,9 @@ def test_rules_carry_no_words_and_know_the_place_of_each_question(fishing: Path)
 
 def test_deadlines_are_in_calendar_or_in_working_days(fishing: Path) -> None:
     """The unit that the area states is the unit that is published."""
-    assert load(fishing).rules["deadlines"] == {"acceptance": {"days": 7}, "answer": {"working_days": 14}}
+    deadlines = load(fishing).rules["deadlines"]
+    assert deadlines["acceptance"] == {"days": 7}
+    assert deadlines["answer"] == {"working_days": 14}
 
 
 def test_english_texts_are_found_by_message_code(fishing: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from contracts.casework import Dates, Deadline
+from contracts.dates import Dates, Deadline
 from services.notifier.deadlines import Stage, Step, in_milliseconds, is_pointless, next_try, plan_of
 
 CASE = "7Q4M-0000-1111"
@@ -15,7 +15,7 @@ TWO_DAYS = 2 * DAY
 
 
 def dates(*deadlines: Deadline, version: int = 1) -> Dates:
-    return Dates(case=CASE, version=version, area="services", deadlines=deadlines)
+    return Dates(case=CASE, version=version, area="services", at=NOW, deadlines=deadlines)
 
 
 def acceptance(due: datetime, authority: str = "HU-ABCD1234") -> Deadline:

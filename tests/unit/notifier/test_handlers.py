@@ -9,7 +9,7 @@ from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from contracts.casework import Dates, Deadline
+from contracts.dates import Dates, Deadline
 from services.chassis.delivery import Delivery, Handled
 from services.notifier.deadlines import Plan
 from services.notifier.handlers import Planner
@@ -37,7 +37,9 @@ def delivery(body: bytes, kind: str = Dates.TYPE) -> Delivery:
 def dates(case: str, version: int, *days: int) -> Delivery:
     due = [NOW + timedelta(days=day) for day in days]
     deadlines = tuple(Deadline(kind="answer", authority="HU-ABCD1234", due=one) for one in due)
-    return delivery(Dates(case=case, version=version, area="services", deadlines=deadlines).model_dump_json().encode())
+    return delivery(
+        Dates(case=case, version=version, area="services", at=NOW, deadlines=deadlines).model_dump_json().encode()
+    )
 
 
 async def test_a_group_is_planned_with_one_write_and_each_case_by_its_newest_dates() -> None:
