@@ -4,7 +4,7 @@ import inspect
 from importlib.metadata import version
 from typing import Any, Final
 
-from contracts import casework, dates, directory, translation
+from contracts import dates, directory, translation
 from contracts.inbox import Views
 from contracts.topology import SERVICES, VHOST, exchange_topology
 from contracts.types import Message
