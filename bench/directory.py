@@ -6,6 +6,7 @@ grows, or does not find names as they are written.
 """
 
 import argparse
+import gc
 import json
 import random
 import sys
@@ -98,6 +99,8 @@ async def _measured(url: str, options: argparse.Namespace) -> dict[str, Any]:
         with console.status(f"loading {len(loaded):,} authorities"):
             loading[name] = await _load(database[name], loaded)
     small, large = Directory(database["small"]), Directory(database["large"])
+    gc.collect()
+    gc.freeze()  # the lists are ours, not the registry's: its collector never goes through them
     with console.status("searching"):
         times = await _times(small, large, Questions(some, options.seed).of_each_kind(options.each))
         recall = await _recall(large, everybody, options)

@@ -8,6 +8,9 @@ from pydantic import ValidationError
 
 from services.casework.settings import Settings
 from services.chassis.settings import BrokerSettings
+from services.notifier.settings import Settings as NotifierSettings
+from services.registry.provisioner import Settings as ProvisionerSettings
+from services.registry.settings import Settings as RegistrySettings
 
 URL = "amqp://service.casework:opensesame@127.0.0.1:5672/imi"
 
@@ -66,3 +69,10 @@ def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError) as raised:
         BrokerSettings.load()
     assert "opensesame" not in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", [RegistrySettings, ProvisionerSettings, Settings, NotifierSettings])
+def test_every_setting_is_documented(kind: type[BrokerSettings]) -> None:
+    """Whoever runs a process finds each of its settings in docs/settings.md."""
+    documented = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+    assert [name for name in kind.model_fields if f"`{name}`" not in documented] == []
