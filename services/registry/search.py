@@ -228,9 +228,9 @@ class _Search:
         counts = await self._counted()
         words = self._words.shortened(counts)
         found: dict[str, Entry] = {}
-        for way in (way for _, ways in sorted(zip(counts, words.ways, strict=True)) for way in ways):
-            query = {**self._scope.fixed, **Segment(way, way).query("words")}
+        for ways in _together(sorted(zip(counts, words.ways, strict=True)), CANDIDATES):
             if len(found) < CANDIDATES:
+                query = {**self._scope.fixed, "words": _beginning_with(ways)}
                 found |= {str(one["_id"]): one for one in await self._look(query, "words", self._all_of(), CANDIDATES)}
         for hit in sorted(self._overlapping(found.values(), words), key=lambda one: one.place):
             if (hit.key, hit.id) > after:
@@ -303,10 +303,27 @@ class _Search:
         return self._counts
 
     async def _count(self, ways: Iterable[str]) -> int:
-        # Read from the index alone, which a range on a field with many keys is not. Words are letters and digits.
-        beginnings = [Regex(f"^{way}") for way in ways]
-        query = {**self._scope.fixed, "words": {"$in": beginnings}}
+        # Read from the index alone, which a range on a field with many keys is not.
+        query = {**self._scope.fixed, "words": _beginning_with(ways)}
         return await self._collection.count_documents(query, limit=MOST_READ, hint=self._scope.index("words"))
+
+
+def _beginning_with(ways: Iterable[str]) -> Query:
+    """Words are letters and digits: nothing in them means anything to a pattern."""
+    return {"$in": [Regex(f"^{way}") for way in ways]}
+
+
+def _together(counted: Sequence[tuple[int, Sequence[str]]], limit: int) -> Iterable[list[str]]:
+    """Yield the ways of writing the words, rarest first: at once those that have less than `limit` in all."""
+    ways: list[str] = []
+    total = 0
+    for count, own in counted:
+        if ways and total + count > limit:
+            yield ways
+            ways, total = [], 0
+        ways, total = [*ways, *own], total + count
+    if ways:
+        yield ways
 
 
 async def _first(hits: Hits, limit: int) -> tuple[list[_Hit], _Hit | None]:
