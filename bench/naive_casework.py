@@ -21,10 +21,12 @@ from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View, Views
 from contracts.refusal import Refusal
 from contracts.topology import lanes_of, system_of
+from contracts.translation import AreaRules
+from services.casework.calendar import years_around
 from services.casework.case import Case, case_from
 from services.casework.deadlines import deadlines_of
-from services.casework.handlers import calendar_for
-from services.casework.lifecycle import Area, Authority, Now, proceed, send
+from services.casework.knowledge import Area, Authority, Now
+from services.casework.lifecycle import decide
 from services.casework.public_holidays import PublicHolidays
 from services.casework.settings import Settings
 from services.casework.store import Store
@@ -54,19 +56,34 @@ class Directory:
 
     def decide(self, case: Case | None, body: Body, now: Now) -> Entry | Refusal:
         """Return the entry that the command adds, or why it adds none."""
-        actor = self.authorities.get(body.authority)
-        if actor is None:
+        if body.authority not in self.authorities:
             return Refusal("unknown-authority", "authority")
-        if isinstance(body, SendRequest):
-            return send(body, actor, self.authorities.get(body.recipient), self.areas.get(body.area), now)
-        if case is None or not case.is_party(body.authority):
+        if not isinstance(body, SendRequest) and (case is None or not case.is_party(body.authority)):
             return Refusal("unknown-case", "case")
-        return proceed(case, body, self.areas[case.area].rules, now)
+        return decide(case, body, self, now)
+
+    def authority(self, number: str) -> Authority | None:
+        """Return an authority."""
+        return self.authorities.get(number)
+
+    def area(self, code: str) -> Area | None:
+        """Return an area in its one version."""
+        return self.areas.get(code)
+
+    def rules(self, area: str, _version: int) -> AreaRules:
+        """Return its rules."""
+        return self.areas[area].rules
+
+    def case(self, _: str) -> Case | None:
+        """Return no other case: none is split."""
+        return None
 
     def now(self) -> Now:
         """Return the moment of a decision, with all the holidays that it may need."""
         at = _now()
-        return Now(at, calendar=calendar_for(HOLIDAYS, self.authorities.values(), self.areas.values(), at))
+        places = {(one.side.country, one.side.region) for one in self.authorities.values()}
+        years = years_around(at, [area.rules.deadlines.acceptance for area in self.areas.values()])
+        return Now(at, calendar=HOLIDAYS.calendar(places, sorted(years)))
 
 
 class Ledger:
@@ -154,7 +171,9 @@ class Casework:
         await self._out.message("dates", dates, message_id, command.message_id)
 
     def _update(self, case: Case, body: Body, history: list[Entry]) -> View:
-        other = case.other(body.authority).authority
+        side = case.other(body.authority)
+        assert side
+        other = side.authority
         return View(
             to=self._directory.authorities[other].system,
             reader=other,
@@ -189,7 +208,7 @@ def _fields(case: Case, history: list[Entry]) -> Document:
         "state": case.state,
         "area": case.area,
         "sender": case.sender.authority,
-        "recipient": case.recipient.authority,
+        "recipient": case.recipient.authority if case.recipient else None,
         "turn": case.turn,
         "changed_at": history[-1]["at"],
     }

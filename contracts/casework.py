@@ -3,16 +3,70 @@
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from contracts.languages import State
 from contracts.types import AuthorityId, CaseId, Code, FreeText, Label, Message, Part, User, Value
 
-CaseState = Literal["awaiting-acceptance", "accepted", "replied", "closed"]
-Happening = Literal["sent", "accepted", "replied", "closed"]
+CaseState = Literal[
+    "draft",
+    "awaiting-approval",
+    "awaiting-acceptance",
+    "accepted",
+    "replied",
+    "clarification-requested",
+    "referred",
+    "closed",
+    "withdrawn",
+    "refused",
+    "discarded",
+]
+Happening = Literal[
+    "drafted",
+    "approval-asked",
+    "approved",
+    "returned",
+    "sent",
+    "modified",
+    "withdrawn",
+    "discarded",
+    "assigned",
+    "accepted",
+    "refused",
+    "forwarded",
+    "split",
+    "child-moved",
+    "answers-saved",
+    "answered",
+    "replied",
+    "clarification-asked",
+    "clarified",
+    "referred",
+    "commented",
+    "decided",
+    "closed",
+    "message",
+    "overdue",
+    "idle",
+    "rerouted",
+    "blocked",
+    "unblocked",
+    "correction-asked",
+    "corrected",
+    "erased",
+    "deleted",
+]
 Verdict = Literal["good", "fair", "poor"]
 Values = Annotated[dict[Code, Value], Field(max_length=200)]
+Questions = Annotated[tuple[Code, ...], Field(min_length=1, max_length=200)]
 SeenVersion = Annotated[int, Field(ge=1, le=1_000_000_000)] | None
 """The case's version that the user saw; when it is no longer the current one, the command is refused."""
+UserId = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Ground = Literal["proof", "consent", "public-interest"]
+"""Why a blocked case may be read: as proof of the exchange, with the person's consent, or for an overriding reason of
+public interest (Regulation (EU) 1024/2012, Art. 14(3))."""
+Cursor = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
+Month = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
 class Rating(Part):
@@ -22,6 +76,48 @@ class Rating(Part):
     effort: Verdict
 
 
+class OnCase(Message):
+    """What every command on a case that is there says: who acts, on which case, in which version he saw it."""
+
+    authority: AuthorityId
+    case: CaseId
+    version: SeenVersion = None
+    user: User
+
+
+class Content(Message):
+    """What a request says. A draft may lack what sending needs."""
+
+    recipient: AuthorityId | None = None
+    questions: Annotated[tuple[Code, ...], Field(max_length=200)] = ()
+    particulars: Values = Field(default_factory=dict)
+    comment: FreeText | None = None
+    wished_date: date | None = None
+
+
+class SaveDraft(Content):
+    """Begin a request that is not sent yet, or, with the number of a draft, put this in the place of all it said."""
+
+    TYPE: ClassVar[str] = "casework.save_draft.v1"
+    authority: AuthorityId
+    area: Code
+    case: CaseId | None = None
+    version: SeenVersion = None
+    user: User
+
+
+class DiscardDraft(OnCase):
+    """Throw a draft away, with all that it says."""
+
+    TYPE: ClassVar[str] = "casework.discard_draft.v1"
+
+
+class SendDraft(OnCase):
+    """Send a draft that has everything that sending needs."""
+
+    TYPE: ClassVar[str] = "casework.send_draft.v1"
+
+
 class SendRequest(Message):
     """Put questions of an area to an authority of another state. The case's number comes with the outcome."""
 
@@ -29,48 +125,278 @@ class SendRequest(Message):
     authority: AuthorityId
     recipient: AuthorityId
     area: Code
-    questions: Annotated[tuple[Code, ...], Field(min_length=1, max_length=200)]
+    questions: Questions
     particulars: Values
     comment: FreeText | None = None
     wished_date: date
     user: User
 
 
-class AcceptRequest(Message):
+class ApproveRequest(OnCase):
+    """Let a request go to its recipient, as the request coordinator of an area that wants approval."""
+
+    TYPE: ClassVar[str] = "casework.approve_request.v1"
+
+
+class ReturnRequest(OnCase):
+    """Give a request that awaits approval back to its sender, as a draft, and say why."""
+
+    TYPE: ClassVar[str] = "casework.return_request.v1"
+    reason: FreeText
+
+
+class ModifyRequest(OnCase, Content):
+    """Change a request that has not been accepted yet: this takes the place of all it said, but for the recipient."""
+
+    TYPE: ClassVar[str] = "casework.modify_request.v1"
+    recipient: None = None
+    questions: Questions
+    wished_date: date
+
+
+class WithdrawRequest(OnCase):
+    """Take back a request that has not been accepted yet."""
+
+    TYPE: ClassVar[str] = "casework.withdraw_request.v1"
+    reason: FreeText | None = None
+
+
+class AssignHandlers(OnCase):
+    """Say which users of the recipient handle the case; from then on no other of them does. None: whoever may."""
+
+    TYPE: ClassVar[str] = "casework.assign_handlers.v1"
+    users: Annotated[tuple[UserId, ...], Field(max_length=50)]
+
+
+class AcceptRequest(OnCase):
     """Accept a request, and so be bound to answer every question by the wished date or the one proposed here."""
 
     TYPE: ClassVar[str] = "casework.accept_request.v1"
-    authority: AuthorityId
-    case: CaseId
     propose_date: date | None = None
-    version: SeenVersion = None
-    user: User
 
 
-class Reply(Message):
-    """Answer all questions."""
+class RefuseRequest(OnCase):
+    """Refuse a request, where the rules of the area allow it, and say why."""
 
-    TYPE: ClassVar[str] = "casework.reply.v1"
-    authority: AuthorityId
-    case: CaseId
+    TYPE: ClassVar[str] = "casework.refuse_request.v1"
+    reason: FreeText
+
+
+class ForwardRequest(OnCase):
+    """Hand the whole request on to the authority, or the coordinator, whose business it is."""
+
+    TYPE: ClassVar[str] = "casework.forward_request.v1"
+    to: AuthorityId
+    reason: FreeText | None = None
+
+
+class SplitRequest(OnCase):
+    """Have another authority answer some of the questions, in a case whose number begins with this one's."""
+
+    TYPE: ClassVar[str] = "casework.split_request.v1"
+    to: AuthorityId
+    questions: Questions
+    wished_date: date
+
+
+class SaveAnswers(OnCase):
+    """Keep answers for later. The sender sees nothing of them before the reply."""
+
+    TYPE: ClassVar[str] = "casework.save_answers.v1"
     answers: Values
     comment: FreeText | None = None
-    version: SeenVersion = None
-    user: User
 
 
-class CloseCase(Message):
+class Reply(OnCase):
+    """Answer all questions: these answers go before those kept so far. With open children it waits for them."""
+
+    TYPE: ClassVar[str] = "casework.reply.v1"
+    answers: Values
+    comment: FreeText | None = None
+
+
+class AskClarification(OnCase):
+    """Ask what a reply means."""
+
+    TYPE: ClassVar[str] = "casework.ask_clarification.v1"
+    text: FreeText
+
+
+class Clarify(OnCase):
+    """Say what the reply means; answers given here take the place of those in the reply."""
+
+    TYPE: ClassVar[str] = "casework.clarify.v1"
+    text: FreeText
+    answers: Values = Field(default_factory=dict)
+
+
+class ReferCase(OnCase):
+    """Put an unsatisfactory reply before the coordinators of both sides."""
+
+    TYPE: ClassVar[str] = "casework.refer_case.v1"
+    reason: FreeText
+
+
+class CommentReferral(OnCase):
+    """Say, as one of the two coordinators, what there is to say of a reply that was referred."""
+
+    TYPE: ClassVar[str] = "casework.comment_referral.v1"
+    text: FreeText
+
+
+class DecideReferral(OnCase):
+    """Decide, as one of the two coordinators and once the other has been heard, what becomes of the reply.
+
+    `closed`: the reply stands, and the case ends with it. `replied`: it goes back to the sender, who closes it or asks
+    again.
+    """
+
+    TYPE: ClassVar[str] = "casework.decide_referral.v1"
+    ends: Literal["closed", "replied"]
+    text: FreeText
+
+
+class CloseCase(OnCase):
     """Accept the reply, rate it, and close the case."""
 
     TYPE: ClassVar[str] = "casework.close_case.v1"
+    rating: Rating | None = None
+
+
+class SendMessage(OnCase):
+    """Write to the other side. Before acceptance the recipient reads that a message came, and not what it says."""
+
+    TYPE: ClassVar[str] = "casework.send_message.v1"
+    text: FreeText
+
+
+class UnblockCase(OnCase):
+    """Read a blocked case once more, on one of the three legal grounds; the outcome shows it, and it stays blocked."""
+
+    TYPE: ClassVar[str] = "casework.unblock_case.v1"
+    ground: Ground
+
+
+class AskCorrection(OnCase):
+    """Ask the other side to agree that personal data are put right, or, with `erase`, that all of them are erased.
+
+    On the request of the person concerned (Regulation (EU) 1024/2012, Art. 19).
+    """
+
+    TYPE: ClassVar[str] = "casework.ask_correction.v1"
+    particulars: Values = Field(default_factory=dict)
+    erase: bool = False
+
+
+class ConsentCorrection(OnCase):
+    """Agree to what the other side asked to put right or to erase: it is done at once, and cannot be undone."""
+
+    TYPE: ClassVar[str] = "casework.consent_correction.v1"
+
+
+class ShowCase(Message):
+    """Read a case in which the authority takes part, as it now is."""
+
+    TYPE: ClassVar[str] = "casework.show_case.v1"
     authority: AuthorityId
     case: CaseId
-    rating: Rating | None = None
-    version: SeenVersion = None
     user: User
 
 
-COMMANDS: tuple[type[Message], ...] = (SendRequest, AcceptRequest, Reply, CloseCase)
+class ShowTrail(Message):
+    """Read the whole trail of a case: every step with its hash, as far as the reader may see it. It proves the case."""
+
+    TYPE: ClassVar[str] = "casework.show_trail.v1"
+    authority: AuthorityId
+    case: CaseId
+    user: User
+
+
+class ListCases(Message):
+    """Read a page of the authority's cases, the last changed first. Conditions that are not given are not asked."""
+
+    TYPE: ClassVar[str] = "casework.list_cases.v1"
+    authority: AuthorityId
+    states: Annotated[tuple[CaseState, ...], Field(max_length=11)] = ()
+    open: bool | None = None
+    my_turn: bool = False
+    area: Code | None = None
+    counterpart: AuthorityId | None = None
+    counterpart_country: State | None = None
+    changed_from: datetime | None = None
+    changed_before: datetime | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    after: Cursor | None = None
+    user: User
+
+
+class ShowScoreboard(Message):
+    """Read the five indicators of the scoreboard for requests that arrived in these months, by state and area."""
+
+    TYPE: ClassVar[str] = "casework.show_scoreboard.v1"
+    first: Month
+    last: Month
+    country: State | None = None
+    area: Code | None = None
+
+
+class VerifyCases(Message):
+    """The operator has the hash chain checked of one case, or of so many cases after a place in their order."""
+
+    TYPE: ClassVar[str] = "casework.verify_cases.v1"
+    case: CaseId | None = None
+    after: CaseId | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 500
+
+
+class RunRetention(Message):
+    """The operator has blocked and deleted what is due, or with `dry_run` reads what would be.
+
+    `at` is the day for which a dry run is asked; otherwise it is today.
+    """
+
+    TYPE: ClassVar[str] = "casework.run_retention.v1"
+    dry_run: bool = True
+    at: datetime | None = None
+
+
+class RecountScores(Message):
+    """The operator has the scoreboard of one month counted anew from the cases themselves, and compared."""
+
+    TYPE: ClassVar[str] = "casework.recount_scores.v1"
+    month: Month
+
+
+CHANGES: tuple[type[Message], ...] = (
+    SaveDraft,
+    DiscardDraft,
+    SendDraft,
+    SendRequest,
+    ApproveRequest,
+    ReturnRequest,
+    ModifyRequest,
+    WithdrawRequest,
+    AssignHandlers,
+    AcceptRequest,
+    RefuseRequest,
+    ForwardRequest,
+    SplitRequest,
+    SaveAnswers,
+    Reply,
+    AskClarification,
+    Clarify,
+    ReferCase,
+    CommentReferral,
+    DecideReferral,
+    CloseCase,
+    SendMessage,
+    UnblockCase,
+    AskCorrection,
+    ConsentCorrection,
+)
+QUESTIONS = (ShowCase, ShowTrail, ListCases, ShowScoreboard)
+OPERATOR_ONLY = (VerifyCases, RunRetention, RecountScores)
+COMMANDS: tuple[type[Message], ...] = (*CHANGES, *QUESTIONS, *OPERATOR_ONLY)
 
 
 class Party(Part):
@@ -97,20 +423,43 @@ class Item(Part):
 
 
 class Event(Part):
-    """What happened to a case, when, by whom."""
+    """What happened to a case, when, by whom; without `by`, by itself."""
 
     code: Happening
     text: str | None = None
     at: datetime
+    by: AuthorityId | None = None
+
+
+class Remark(Part):
+    """What somebody said besides questions and answers; without `said` the reader may not read it, or not yet."""
+
+    on: Happening
+    text: str | None = None
+    at: datetime
     by: AuthorityId
+    said: FreeText | None = None
 
 
-class CaseView(Part):
-    """The whole case as one reader may see it. A reader drops what is not newer than (`epoch`, `version`).
+class Child(Part):
+    """A part of the questions that another authority answers, in a case of its own."""
 
-    `particulars` is absent until the recipient has accepted, if the reader is the recipient (Regulation (EU)
-    1024/2012, Art. 9: need to know); so are the comment and everything else that may hold personal data.
-    """
+    id: CaseId
+    to: Party
+    questions: tuple[Code, ...]
+    state: Label
+
+
+class Correction(Part):
+    """Which particulars one side wants put right, or whether it wants all of them erased."""
+
+    by: AuthorityId
+    erase: bool
+    particulars: tuple[Item, ...] | None = None
+
+
+class CaseHead(Part):
+    """What lists and observers see of a case: who, what, when; nothing that anybody filled in."""
 
     id: CaseId
     epoch: int = 1
@@ -119,13 +468,119 @@ class CaseView(Part):
     turn: AuthorityId | None = None
     area: AreaLabel
     sender: Party
-    recipient: Party
-    wished_date: date
+    recipient: Party | None = None
+    wished_date: date | None = None
     agreed_date: date | None = None
-    acceptance_due: datetime
-    questions: tuple[Item, ...]
+    acceptance_due: datetime | None = None
+    event: Event
+
+
+class CaseView(CaseHead):
+    """The whole case as one reader may see it. A reader drops what is not newer than (`epoch`, `version`).
+
+    `particulars` is absent until the recipient has accepted, if the reader is the recipient (Regulation (EU)
+    1024/2012, Art. 9: need to know); so are the comment and everything else that may hold personal data. In a
+    `summary` they always are. Once a case is blocked or erased, so they are for everybody.
+    """
+
+    summary: Literal[True] | None = None
+    """The reader observes, and sees no more than this."""
+    questions: tuple[Item, ...] = ()
     particulars: tuple[Item, ...] | None = None
     comment: FreeText | None = None
     reply_comment: FreeText | None = None
     rating: Rating | None = None
-    event: Event
+    remarks: tuple[Remark, ...] | None = None
+    handlers: tuple[UserId, ...] | None = None
+    """Who handles it at the reader's own authority."""
+    kept_answers: tuple[Item, ...] | None = None
+    """Answers that the reader has kept and not given yet."""
+    coordinators: tuple[AuthorityId, ...] | None = None
+    """Who stands behind the two sides, once they were called in: the sender's first."""
+    parent: CaseId | None = None
+    children: tuple[Child, ...] | None = None
+    correction: Correction | None = None
+    """What one side asks the other to agree to."""
+    personal_data: Literal["blocked", "erased"] | None = None
+
+
+class TrailStep(Part):
+    """One step of a case: who did what, for whom, when, by which command; its hash chains it to the step before."""
+
+    what: Happening
+    text: str | None = None
+    at: datetime
+    by: AuthorityId | None = None
+    user: User | None = None
+    command: str
+    facts: dict[str, str | int | tuple[str, ...] | None] = Field(default_factory=dict)
+    said: dict[str, Value | None] | None = None
+    link: str
+
+
+class CaseTrail(Part):
+    """A case's trail: its proof. `link` of each step covers the step as stored and the link before."""
+
+    case: CaseHead
+    steps: tuple[TrailStep, ...]
+    whole: bool
+    """Whether every link fits."""
+
+
+Grade = Literal["green", "yellow", "red"]
+
+
+class Indicator(Part):
+    """One of the five indicators: its value (a share in per cent, or days), over how many cases, and its colour."""
+
+    value: float
+    of: int
+    grade: Grade
+
+
+class Score(Part):
+    """The scoreboard of one state in one area, over the months asked for. Without `area`: all of them together."""
+
+    country: Label
+    area: Code | None = None
+    requests: int
+    answered_within_a_week: int
+    accepted_in_time: Indicator | None = None
+    days_to_answer: Indicator | None = None
+    answered_in_time: Indicator | None = None
+    poor_timeliness: Indicator | None = None
+    poor_effort: Indicator | None = None
+    overall: Literal["good", "medium", "poor"] | None = None
+
+
+class BrokenLink(Part):
+    """A case whose chain does not hold, and the place (from 1) of the first entry that does not fit."""
+
+    case: CaseId
+    entry: int
+
+
+class Verified(Part):
+    """How many cases were checked, and which of them do not hold."""
+
+    checked: int
+    broken: tuple[BrokenLink, ...]
+
+
+class Retention(Part):
+    """How many cases are due to be blocked and deleted, and which months' keys can be destroyed then."""
+
+    to_block: int
+    to_delete: int
+    keys: tuple[Month, ...]
+    dry_run: bool
+
+
+class Recount(Part):
+    """How many groups of cases were counted anew, and how many figures differ from those of the scoreboard."""
+
+    groups: int
+    cases: int
+    differing: int
+    uncounted: int
+    """Cases that have moved since they were last counted: they are counted within seconds."""

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from contracts.casework import CaseView
+from contracts.casework import CaseHead, CaseTrail, CaseView, Recount, Retention, Score, Verified
 from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard, SystemHappening, TrailEntry
 from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId
 
@@ -37,10 +37,16 @@ class Outcome(Message):
     full: FullCard | None = None
     trail: tuple[TrailEntry, ...] | None = None
     system: SystemId | None = None
+    cases: tuple[CaseHead, ...] | None = None
+    proof: CaseTrail | None = None
+    scores: tuple[Score, ...] | None = None
+    verified: Verified | None = None
+    retention: Retention | None = None
+    recount: Recount | None = None
 
 
 class CaseUpdate(Message):
-    """The other side did something: the case as the reader may now see it."""
+    """Somebody else did something to a case, or its time came: the case as the reader may now see it."""
 
     TYPE: ClassVar[str] = "inbox.case.v1"
     kind: Literal["case"] = "case"

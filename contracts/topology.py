@@ -43,10 +43,11 @@ _BINDINGS: Final = (
     *(("expired", f"{service}.#", f"{service}.expired") for service in SERVICES),
     ("translation", "event.area", "casework.events"),
     ("casework", "dates", "notifier.dates"),
+    ("casework", "own", "casework.own"),
     *((service, "parked", f"{service}.parked") for service in (*SERVICES, "provisioner")),
 )
 
-_INSIDE: Final = "views|events|replayed|dates|tasks|provisioned|copies|expired"
+_INSIDE: Final = "views|events|replayed|dates|own|tasks|provisioned|copies|expired"
 """What services listen to, and what expired."""
 _OWNED: Final = re.compile(
     rf"(?:(?:in|undelivered|inbox|registry\.undelivered|(?:{'|'.join(SERVICES)})\.commands)\.)(?P<system>[^.]+)\Z"
@@ -55,7 +56,7 @@ _OWNED: Final = re.compile(
 _READS: Final[Mapping[str, str]] = {
     "registry": r"^registry\.((commands|undelivered)\..*|expired|provisioned|copies)$",
     "provisioner": r"^provisioner\.tasks$",
-    "casework": r"^casework\.(commands\..*|expired|events|replayed)$",
+    "casework": r"^casework\.(commands\..*|expired|events|replayed|own)$",
     "translation": r"^translation\.(commands\..*|expired|events|replayed|views)$",
     "notifier": r"^notifier\.(commands\..*|expired|events|replayed|dates)$",
 }
@@ -179,9 +180,7 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
         _policy(
             "parked", rf"^({inside})\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head", **kept}, vhost
         ),
-        _policy(
-            "inside", rf"^({inside})\.(views|events|replayed|dates|tasks|provisioned|copies|expired)$", kept, vhost
-        ),
+        _policy("inside", rf"^({inside})\.({_INSIDE})$", kept, vhost),
     ]
 
 

@@ -10,7 +10,9 @@ SystemId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,38}[a
 """A connected system. Broker permissions are patterns in which it stands unescaped: hence the narrow alphabet."""
 
 AuthorityId = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[0-9A-Z]{8}$")]
-CaseId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}$")]
+CaseId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}(\.[1-9][0-9]?)?$")]
+"""A case's number, the same for its whole life; a child's is its parent's with a part of its own behind the dot."""
+
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
 """Code of an area, a question, an option or a competence."""
 

@@ -34,6 +34,7 @@ NAMES: Final = (
     *(f"database/{name}" for name in ("root", *SERVICES)),
     "database/key",
     "mail/notifier",
+    "keys/root",
 )
 
 
@@ -51,6 +52,8 @@ def credentials(passwords: Passwords) -> dict[str, Files]:
     }
     for name in _BROKER:
         files[name]["amqp_url"] = f"amqp://service.{name}:{passwords[f'broker/{name}']}@rabbitmq:5672/{VHOST}"
+    root = hashlib.sha256(passwords["keys/root"].encode()).digest()
+    files["casework"]["root_keys"] = base64.b64encode(root).decode()
     files["notifier"]["smtp_url"] = f"smtp://notifier:{mail}@mailpit:1025"
     return files
 

@@ -4,6 +4,7 @@ It begins empty: only the operator has an account.
 """
 
 import asyncio
+import base64
 import json
 import secrets
 import sys
@@ -74,6 +75,8 @@ class Exchange:
     settings: Mapping[str, Mapping[str, str]]
     modules: Mapping[str, str]
     replicas: list[Replica] = field(default_factory=list)
+    root_key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
+    """By which casework wraps the months' keys."""
     systems: dict[str, str] = field(default_factory=dict)
     """Name and password of each connected system, as far as whoever uses this exchange notes them here."""
 
@@ -137,7 +140,10 @@ class Exchange:
             "IMI_MONGO_DATABASE": service,
         }
         admin = self.addresses.rabbit_admin
+        keys = self.folder / "keys"
+        keys.mkdir(mode=0o700, exist_ok=True)
         own: dict[str, dict[str, str]] = {
+            "casework": {"IMI_KEYS": str(keys), "IMI_ROOT_KEYS": self.root_key},
             "provisioner": {"IMI_MANAGEMENT_URL": self.addresses.management_url_for(admin.name, admin.password)},
             "notifier": {
                 "IMI_SMTP_URL": self.smtp_url,

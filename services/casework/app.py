@@ -6,15 +6,21 @@ import uvloop
 
 from contracts.casework import COMMANDS
 from contracts.directory import AuthorityState, Replayed, SystemState
+from contracts.own import OWN
 from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from contracts.translation import AreaPublished
+from services.casework.counting import Scoreboard
 from services.casework.handlers import CaseDesk
+from services.casework.keys import KeyFolder
 from services.casework.public_holidays import PublicHolidays
+from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
+from services.casework.sweeping import Loop, Sweeper
+from services.casework.vault import Vault
 from services.chassis import logs, mongo
 from services.chassis.copies import Comparing
-from services.chassis.desk import Desk
+from services.chassis.desk import Desk, OwnDesk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
@@ -27,8 +33,9 @@ async def main() -> None:
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
     holidays = PublicHolidays.load(settings.calendar)
+    keys = KeyFolder(settings.keys, settings.roots())
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
-    store, url = Store(database), settings.amqp_url.get_secret_value()
+    store, url = Store(database, Vault(keys)), settings.amqp_url.get_secret_value()
     broker = open_broker(url)
     feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
     feed.on(AuthorityState, store.authority_changed)
@@ -37,18 +44,33 @@ async def main() -> None:
     feed.on(AreaPublished, store.area_published)
     replay.on(Replayed, store.replayed)
     comparing = Comparing(replay, store.compare, settings.compare_every)
+    sweeper, scoreboard = Sweeper(store, replay, keys, settings.epoch), Scoreboard(store)
+    loops = [
+        Loop("sweeping", sweeper.turn, settings.sweep_every),
+        Loop("counting", scoreboard.turn, settings.sweep_every),
+    ]
 
     async def lanes() -> list[str]:
         return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
 
-    desk = Desk(COMMANDS, settings.max_body, CaseDesk(store, settings, holidays))
+    async def own_queue() -> list[str]:
+        return [f"{NAME}.own"]
+
+    handle = CaseDesk(store, settings, holidays, Questions(store, settings, sweeper, scoreboard))
+    desk = Desk(COMMANDS, settings.max_body, handle)
     parts = Parts(
         broker,
-        workers=[Worker(url, NAME, lanes, desk)],
-        probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, comparing.runs],
+        workers=[Worker(url, NAME, lanes, desk), Worker(url, NAME, own_queue, OwnDesk(OWN, handle))],
+        probes=[
+            functools.partial(mongo.answers, database),
+            feed.ready,
+            replay.ready,
+            comparing.runs,
+            *(loop.runs for loop in loops),
+        ],
         prepare=[store.prepare],
-        begin=[comparing.begin],
-        end=[comparing.end],
+        begin=[comparing.begin, *(loop.begin for loop in loops)],
+        end=[comparing.end, *(loop.end for loop in loops)],
     )
     await serve(parts, settings)
 

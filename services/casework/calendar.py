@@ -4,9 +4,9 @@ The lists of public holidays are data, each with its source: whoever makes a `Ca
 """
 
 import calendar
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from contracts.translation import Period
@@ -130,14 +130,20 @@ def years_of(begin: date, period: Period) -> range:
     return range(begin.year, begin.year + years + 3)
 
 
+def years_around(at: datetime, periods: Iterable[Period]) -> set[int]:
+    """Return the years whose lists may count for a period that starts at a moment, whatever day it is there."""
+    days = (at.date() - _A_DAY, at.date() + _A_DAY)
+    return {year for period in periods for day in days for year in years_of(day, period)}
+
+
 def _nominal(begin: date, period: Period) -> tuple[date, str]:
     if period.days is not None:
         return begin + timedelta(days=period.days), "Art. 3(2)(b)"
-    return _months_later(begin, period.months or 0), "Art. 3(2)(c)"
+    return months_later(begin, period.months or 0), "Art. 3(2)(c)"
 
 
-def _months_later(begin: date, months: int) -> date:
-    """The day of the same number, else the month's last (Art. 3(2)(c))."""
+def months_later(begin: date, months: int) -> date:
+    """Return the day of the same number, else the month's last (Art. 3(2)(c))."""
     years, month = divmod(begin.month - 1 + months, 12)
     year = begin.year + years
     return date(year, month + 1, min(begin.day, calendar.monthrange(year, month + 1)[1]))

@@ -1,21 +1,71 @@
-"""A case, as its history tells it. Pure: no clock, no storage, no broker."""
+"""A case, as its history tells it. Pure: no clock, no storage, no broker.
+
+What may be personal stands in an entry under `personal`. Once a case's key is destroyed it is gone from every entry:
+the case is told without it, in the same states at the same times.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 Entry = Mapping[str, Any]
+Values = Mapping[str, Any]
+
+DRAFTS: Final = frozenset({"draft", "awaiting-approval"})
+"""Its recipient has not heard of it."""
+ENDED: Final = frozenset({"closed", "withdrawn", "refused", "discarded"})
+_ANSWERED: Final = frozenset({"replied", "clarification-requested", "referred", "closed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """An authority that takes part, as it was called when the case began."""
+    """An authority that takes part, as it was called when it came to the case."""
 
     authority: str
     name: str
     country: str
     region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What somebody said besides questions and answers; nothing of it is left once it is erased."""
+
+    on: str
+    at: datetime
+    by: str
+    said: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A part of the questions that was split off, and how far its own case has come."""
+
+    id: str
+    to: Side
+    questions: tuple[str, ...]
+    wished_date: str
+    state: str = "awaiting-acceptance"
+
+    @property
+    def answered(self) -> bool:
+        """Whether its answers are there."""
+        return self.state in _ANSWERED
+
+    @property
+    def open(self) -> bool:
+        """Whether its answers may still come."""
+        return not self.answered and self.state not in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What one side asks the other to agree to: these particulars put right, or everything erased."""
+
+    by: str
+    erase: bool
+    particulars: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +78,98 @@ class Case:
     area: str
     area_version: int
     sender: Side
-    recipient: Side
-    questions: tuple[str, ...]
-    particulars: Mapping[str, Any]
-    comment: Mapping[str, str] | None
-    wished_date: date
-    acceptance_due: datetime
+    recipient: Side | None
+    changed_at: datetime
+    questions: tuple[str, ...] = ()
+    particulars: Values = field(default_factory=dict)
+    comment: Mapping[str, str] | None = None
+    wished_date: date | None = None
+    acceptance_due: datetime | None = None
     agreed_date: date | None = None
     answer_due: datetime | None = None
-    answers: Mapping[str, Any] = field(default_factory=dict)
+    clarification_due: datetime | None = None
+    idle_at: datetime | None = None
+    block_at: datetime | None = None
+    delete_at: datetime | None = None
+    sent_at: datetime | None = None
+    arrived_at: datetime | None = None
+    """When its present recipient got it."""
+    accepted_at: datetime | None = None
+    replied_at: datetime | None = None
+    ended_at: datetime | None = None
+    first_agreed: date | None = None
+    answers: Values = field(default_factory=dict)
     reply_comment: Mapping[str, str] | None = None
+    kept_answers: Values = field(default_factory=dict)
+    kept_comment: Mapping[str, str] | None = None
+    answered: bool = False
+    """The recipient has answered its own part, and waits for its children's."""
     rating: Mapping[str, str] | None = None
+    handlers: tuple[str, ...] = ()
+    approver: str | None = None
+    behind: tuple[str, ...] = ()
+    """Who mediates for the recipient, and hears of what it lets pass."""
+    coordinators: tuple[str, ...] = ()
+    """Who stands behind sender and recipient, once called in."""
+    last_word: str | None = None
+    """Which coordinator spoke last since the case was referred."""
+    heard: frozenset[str] = frozenset()
+    remarks: tuple[Remark, ...] = ()
+    parent: str | None = None
+    children: tuple[Child, ...] = ()
+    overdue: frozenset[str] = frozenset()
+    correction: Correction | None = None
+    blocked: bool = False
+    erased: bool = False
+    size: int = 0
+    """Bytes of what is stored under its key."""
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is still to be done."""
+        return self.state not in ENDED
 
     @property
     def turn(self) -> str | None:
-        """The authority that has to act next; nobody once the case is closed."""
-        holders = {
-            "awaiting-acceptance": self.recipient.authority,
-            "accepted": self.recipient.authority,
-            "replied": self.sender.authority,
-        }
-        return holders.get(self.state)
+        """The authority that has to act next; nobody once the case has ended."""
+        if self.state in ("draft", "replied"):
+            return self.sender.authority
+        if self.state == "awaiting-approval":
+            return self.approver
+        if self.state == "referred":
+            return self._coordinator_to_speak
+        return self.recipient.authority if self.open and self.recipient else None
+
+    @property
+    def _coordinator_to_speak(self) -> str:
+        of_sender, of_recipient = self.coordinators
+        return of_sender if self.last_word == of_recipient else of_recipient
+
+    @property
+    def open_children(self) -> tuple[Child, ...]:
+        """The parts whose answers may still come."""
+        return tuple(child for child in self.children if child.open)
+
+    @property
+    def delegated(self) -> frozenset[str]:
+        """The questions that children answer or have answered."""
+        return frozenset(q for child in self.children if child.open or child.answered for q in child.questions)
 
     def is_party(self, authority: str) -> bool:
-        """Say whether the authority takes part in the case."""
-        return authority in (self.sender.authority, self.recipient.authority)
+        """Say whether the authority takes part in the case. A recipient does not before the request is sent."""
+        return authority in self.parties
 
-    def other(self, authority: str) -> Side:
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Whoever may do something in the case, or read all of it: each once."""
+        there = [self.sender.authority]
+        if self.recipient and self.sent_at:
+            there.append(self.recipient.authority)
+        if self.state == "awaiting-approval" and self.approver:
+            there.append(self.approver)
+        return tuple(dict.fromkeys((*there, *self.coordinators)))
+
+    def other(self, authority: str) -> Side | None:
         """Return the other side."""
         return self.recipient if authority == self.sender.authority else self.sender
 
@@ -63,43 +178,284 @@ def case_from(case_id: str, history: Iterable[Entry]) -> Case | None:
     """Return the case that this history tells, or nothing when it is empty."""
     case: Case | None = None
     for entry in history:
-        case = _opened(case_id, entry) if case is None else apply(case, entry)
+        case = _begun(case_id, entry) if case is None else apply(case, entry)
     return case
 
 
 def apply(case: Case, entry: Entry) -> Case:
     """Return the case after one more entry."""
-    return _APPLY[entry["what"]](replace(case, version=case.version + 1), entry)
+    dates = {name: entry[name] for name in ("idle_at", "block_at", "delete_at", "ended_at") if name in entry}
+    moved = replace(
+        case,
+        version=case.version + 1,
+        changed_at=entry["at"],
+        state=entry.get("state", case.state),
+        size=case.size + len(entry.get("sealed", b"")),
+        **dates,
+    )
+    return _APPLY.get(entry["what"], _nothing_more)(moved, entry, entry.get("personal", {}))
 
 
-def _opened(case_id: str, entry: Entry) -> Case:
-    return Case(
+def _begun(case_id: str, entry: Entry) -> Case:
+    case = Case(
         id=case_id,
-        version=1,
-        state="awaiting-acceptance",
+        version=0,
+        state="",
         area=entry["area"],
         area_version=entry["area_version"],
         sender=Side(**entry["sender"]),
-        recipient=Side(**entry["recipient"]),
+        recipient=None,
+        changed_at=entry["at"],
+        parent=entry.get("parent"),
+    )
+    return apply(case, entry)
+
+
+def _nothing_more(case: Case, _entry: Entry, _personal: Values) -> Case:
+    return case
+
+
+def _content(case: Case, entry: Entry, personal: Values) -> Case:
+    """What a request says: all of it anew."""
+    recipient = entry.get("recipient")
+    return replace(
+        case,
+        recipient=Side(**recipient) if recipient else None,
         questions=tuple(entry["questions"]),
-        particulars=entry["particulars"],
-        comment=entry["comment"],
-        wished_date=date.fromisoformat(entry["wished_date"]),
-        acceptance_due=entry["acceptance_due"],
+        particulars=personal.get("particulars", {}),
+        comment=personal.get("comment"),
+        wished_date=date.fromisoformat(entry["wished_date"]) if entry["wished_date"] else None,
     )
 
 
-def _accepted(case: Case, entry: Entry) -> Case:
+def _approval_asked(case: Case, entry: Entry, personal: Values) -> Case:
+    return replace(_content(case, entry, personal), approver=entry["approver"])
+
+
+def _sent(case: Case, entry: Entry, personal: Values) -> Case:
+    return _arrived(_content(case, entry, personal), entry)
+
+
+def _arrived(case: Case, entry: Entry) -> Case:
+    there = {"acceptance_due": entry["acceptance_due"], "behind": tuple(entry["behind"])}
+    return replace(case, sent_at=entry["at"], arrived_at=entry["at"], **there)
+
+
+def _approved(case: Case, entry: Entry, _: Values) -> Case:
+    return _arrived(case, entry)
+
+
+def _returned(case: Case, entry: Entry, personal: Values) -> Case:
+    return _said(replace(case, approver=None), entry, personal)
+
+
+def _accepted(case: Case, entry: Entry, _: Values) -> Case:
     agreed = date.fromisoformat(entry["agreed_date"])
-    return replace(case, state="accepted", agreed_date=agreed, answer_due=entry["answer_due"])
+    return replace(
+        case,
+        agreed_date=agreed,
+        answer_due=entry["answer_due"],
+        accepted_at=entry["at"],
+        overdue=frozenset(),
+    )
 
 
-def _replied(case: Case, entry: Entry) -> Case:
-    return replace(case, state="replied", answers=entry["answers"], reply_comment=entry["comment"])
+def _forwarded(case: Case, entry: Entry, personal: Values) -> Case:
+    return _said(_at_new_recipient(case, entry), entry, personal)
 
 
-def _closed(case: Case, entry: Entry) -> Case:
-    return replace(case, state="closed", rating=entry["rating"])
+def _at_new_recipient(case: Case, entry: Entry) -> Case:
+    return replace(
+        case,
+        recipient=Side(**entry["recipient"]),
+        acceptance_due=entry["acceptance_due"],
+        behind=tuple(entry["behind"]),
+        arrived_at=entry["at"],
+        accepted_at=None,
+        agreed_date=None,
+        answer_due=None,
+        handlers=(),
+        kept_answers={},
+        kept_comment=None,
+        answered=False,
+        overdue=frozenset(),
+    )
 
 
-_APPLY = {"accepted": _accepted, "replied": _replied, "closed": _closed}
+def _rerouted(case: Case, entry: Entry, _: Values) -> Case:
+    if entry["side"] == "sender":
+        return replace(case, sender=Side(**entry["sender"]))
+    if entry["side"] == "coordinator":
+        swapped = tuple(entry["to"] if one == entry["gone"] else one for one in case.coordinators)
+        approver = entry["to"] if case.approver == entry["gone"] else case.approver
+        return replace(case, coordinators=swapped, approver=approver)
+    if "acceptance_due" in entry:
+        return _at_new_recipient(case, entry)
+    return replace(case, recipient=Side(**entry["recipient"]), handlers=())
+
+
+def _assigned(case: Case, entry: Entry, _: Values) -> Case:
+    return replace(case, handlers=tuple(entry["handlers"]))
+
+
+def _split(case: Case, entry: Entry, _: Values) -> Case:
+    child = Child(entry["child"], Side(**entry["to"]), tuple(entry["questions"]), entry["wished_date"])
+    return replace(case, children=(*case.children, child))
+
+
+def _child_moved(case: Case, entry: Entry, personal: Values) -> Case:
+    children = tuple(
+        replace(child, state=entry["child_state"], to=Side(**entry["to"])) if child.id == entry["child"] else child
+        for child in case.children
+    )
+    lost = entry["child_state"] in ENDED - _ANSWERED
+    kept = {**case.kept_answers, **personal.get("answers", {})}
+    moved = replace(case, children=children, kept_answers=kept, answered=case.answered and not lost)
+    return _complete(moved, entry, {"answers": kept, "comment": case.kept_comment}) if entry["completes"] else moved
+
+
+def _answers_kept(case: Case, _: Entry, personal: Values) -> Case:
+    kept = {**case.kept_answers, **personal.get("answers", {})}
+    return replace(case, kept_answers=kept, kept_comment=personal.get("comment") or case.kept_comment)
+
+
+def _answered(case: Case, entry: Entry, personal: Values) -> Case:
+    return replace(_answers_kept(case, entry, personal), answered=True)
+
+
+def _replied(case: Case, entry: Entry, personal: Values) -> Case:
+    answers = {**case.kept_answers, **personal.get("answers", {})}
+    return _complete(case, entry, {"answers": answers, "comment": personal.get("comment") or case.kept_comment})
+
+
+def _complete(case: Case, entry: Entry, given: Values) -> Case:
+    asked = {code: value for code, value in given["answers"].items() if code in case.questions}
+    return replace(
+        case,
+        answers=asked,
+        reply_comment=given["comment"],
+        kept_answers={},
+        kept_comment=None,
+        answered=True,
+        replied_at=case.replied_at or entry["at"],
+        first_agreed=case.first_agreed or case.agreed_date,
+    )
+
+
+def _clarification_asked(case: Case, entry: Entry, personal: Values) -> Case:
+    asked = replace(case, clarification_due=entry["clarification_due"], overdue=case.overdue - {"clarification"})
+    return _said(asked, entry, personal)
+
+
+def _clarified(case: Case, entry: Entry, personal: Values) -> Case:
+    answers = {**case.answers, **case.kept_answers, **personal.get("answers", {})}
+    return _said(replace(case, answers=answers, kept_answers={}, clarification_due=None), entry, personal)
+
+
+def _referred(case: Case, entry: Entry, personal: Values) -> Case:
+    called = replace(case, coordinators=tuple(entry["coordinators"]), last_word=None, heard=frozenset())
+    return _said(called, entry, personal)
+
+
+def _spoken(case: Case, entry: Entry, personal: Values) -> Case:
+    return _said(replace(case, last_word=entry["by"], heard=case.heard | {entry["by"]}), entry, personal)
+
+
+def _closed(case: Case, entry: Entry, _: Values) -> Case:
+    return replace(case, rating=entry["rating"])
+
+
+def _said(case: Case, entry: Entry, personal: Values) -> Case:
+    if not entry.get("says"):
+        return case
+    remark = Remark(entry["what"], entry["at"], entry["by"], personal.get("text"))
+    return replace(case, remarks=(*case.remarks, remark))
+
+
+def _overdue(case: Case, entry: Entry, _: Values) -> Case:
+    return replace(case, overdue=case.overdue | {entry["kind"]})
+
+
+def _idle(case: Case, entry: Entry, _: Values) -> Case:
+    called = tuple(entry["coordinators"])
+    # Whoever has not spoken for so long cannot keep the other from deciding.
+    return replace(case, coordinators=called, heard=case.heard | frozenset(called))
+
+
+def _blocked(case: Case, _entry: Entry, _: Values) -> Case:
+    return replace(case, blocked=True)
+
+
+def _correction_asked(case: Case, entry: Entry, personal: Values) -> Case:
+    return replace(case, correction=Correction(entry["by"], entry["erase"], personal.get("particulars", {})))
+
+
+def _corrected(case: Case, _: Entry, personal: Values) -> Case:
+    """From here on another key counts: what was said before stands in this entry, or nowhere."""
+    remarks = tuple(
+        replace(remark, said=said) for remark, said in zip(case.remarks, personal.get("remarks", ()), strict=False)
+    )
+    return replace(
+        case,
+        particulars=personal.get("particulars", {}),
+        comment=personal.get("comment"),
+        answers=personal.get("answers", {}),
+        reply_comment=personal.get("reply_comment"),
+        kept_answers=personal.get("kept_answers", {}),
+        kept_comment=personal.get("kept_comment"),
+        remarks=remarks or tuple(replace(remark, said=None) for remark in case.remarks),
+        correction=None,
+    )
+
+
+def _erased(case: Case, _entry: Entry, _: Values) -> Case:
+    silent = tuple(replace(remark, said=None) for remark in case.remarks)
+    return replace(
+        case,
+        particulars={},
+        comment=None,
+        answers={},
+        reply_comment=None,
+        kept_answers={},
+        kept_comment=None,
+        remarks=silent,
+        correction=None,
+        erased=True,
+    )
+
+
+_APPLY: Final = {
+    "drafted": _content,
+    "approval-asked": _approval_asked,
+    "approved": _approved,
+    "returned": _returned,
+    "sent": _sent,
+    "modified": _content,
+    "withdrawn": _said,
+    "discarded": _erased,
+    "assigned": _assigned,
+    "accepted": _accepted,
+    "refused": _said,
+    "forwarded": _forwarded,
+    "split": _split,
+    "child-moved": _child_moved,
+    "answers-saved": _answers_kept,
+    "answered": _answered,
+    "replied": _replied,
+    "clarification-asked": _clarification_asked,
+    "clarified": _clarified,
+    "referred": _referred,
+    "commented": _spoken,
+    "decided": _spoken,
+    "closed": _closed,
+    "message": _said,
+    "overdue": _overdue,
+    "idle": _idle,
+    "rerouted": _rerouted,
+    "blocked": _blocked,
+    "correction-asked": _correction_asked,
+    "corrected": _corrected,
+    "erased": _erased,
+    "deleted": _erased,
+}
+"""What happened → what it changes besides the state and the common dates. `unblocked` changes nothing."""

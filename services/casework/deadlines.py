@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 from contracts.dates import Deadline
 from contracts.languages import ZONES
-from contracts.translation import AreaRules, Period
-from services.casework.calendar import Calendar, places_of
+from contracts.own import Passing
+from contracts.translation import Period
+from services.casework.calendar import Calendar, months_later, places_of
 from services.casework.case import Case, Side
 
 A_DAY: Final = timedelta(days=1)
@@ -25,19 +26,24 @@ _REGION_ZONES: Final = {
 """Regions whose clocks differ from their capital's (NUTS 2021; IANA time zone database, zone1970.tab and backward)."""
 
 
-def acceptance_due(
-    rules: AreaRules, recipient: Side, sent_at: datetime, day: timedelta, calendar: Calendar
-) -> datetime:
+def acceptance_due(period: Period, recipient: Side, sent_at: datetime, day: timedelta, calendar: Calendar) -> datetime:
     """Return by when a request sent at `sent_at` is to be accepted: at the end of the period's last day, over there.
 
     `day` is how long a day is. Where a demonstration makes it shorter, no calendar counts: so many of them later.
     """
-    period = rules.deadlines.acceptance
     if day != A_DAY:
         return sent_at + day * _length(period)
     begin = day_at(sent_at, recipient.country, recipient.region)
     last, _ = calendar.last_day(begin, period, recipient.country, recipient.region)
     return end_of_day(last, recipient.country, recipient.region)
+
+
+def plainly_later(moment: datetime, period: Period, day: timedelta) -> datetime:
+    """Return the moment so much later, whatever day it is: nobody has to act by then (standstill, retention)."""
+    if day != A_DAY or not period.months:
+        return moment + day * _length(period)
+    last = months_later(moment.date(), period.months)
+    return moment.replace(year=last.year, month=last.month, day=last.day)
 
 
 def _length(period: Period) -> int:
@@ -67,11 +73,40 @@ def end_of_day(day: date, state: str, region: str | None = None) -> datetime:
         return _LAST_MOMENT
 
 
-def deadlines_of(case: Case) -> tuple[Deadline, ...]:
-    """Return what is still to be done, by whom, until when. What has been done is no longer among them."""
-    recipient = case.recipient.authority
+def pending(case: Case) -> dict[Passing, datetime]:
+    """Return the dates at which the exchange itself will act on the case, by kind."""
+    dates: dict[Passing, datetime | None] = {}
     if case.state == "awaiting-acceptance":
-        return (Deadline(kind="acceptance", authority=recipient, due=case.acceptance_due),)
-    if case.state == "accepted" and case.answer_due:
-        return (Deadline(kind="answer", authority=recipient, due=case.answer_due),)
-    return ()
+        dates["acceptance"] = case.acceptance_due
+    if case.state == "accepted":
+        dates["answer"] = case.answer_due
+    if case.state == "clarification-requested":
+        dates["clarification"] = case.clarification_due
+    if case.open:
+        dates["idle"] = case.idle_at
+    elif not case.erased:
+        dates["delete" if case.blocked else "block"] = case.delete_at if case.blocked else case.block_at
+    return {kind: due for kind, due in dates.items() if due and kind not in case.overdue}
+
+
+def next_of(case: Case) -> tuple[Passing, datetime] | None:
+    """Return the first of them, and when."""
+    return min(pending(case).items(), key=lambda one: one[1], default=None)
+
+
+def deadlines_of(case: Case, remind: tuple[int, ...] = (1,)) -> tuple[Deadline, ...]:
+    """Return what is still to be done, by whom, until when. What has been done is no longer among them.
+
+    `remind` is how many days before an answer is due its authority is reminded.
+    """
+    recipient = case.recipient.authority if case.recipient else ""
+    open_ones = (
+        ("awaiting-acceptance", "acceptance", case.acceptance_due, (1,)),
+        ("accepted", "answer", case.answer_due, remind),
+        ("clarification-requested", "clarification", case.clarification_due, (1,)),
+    )
+    return tuple(
+        Deadline(kind=kind, authority=recipient, due=due, remind=days, coordinators=case.behind)
+        for state, kind, due, days in open_ones
+        if case.state == state and due
+    )

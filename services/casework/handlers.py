@@ -1,25 +1,29 @@
 """Commands on cases: decide, store, and say who shall read what."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Sequence, Set
+from datetime import UTC, datetime
 from typing import Final
 
-from contracts.casework import AcceptRequest, CaseView, CloseCase, Reply, SendRequest
+from contracts import own
+from contracts.casework import CHANGES, CaseView
 from contracts.dates import Dates
 from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View
 from contracts.refusal import Refusal
-from services.casework.calendar import Calendar, years_of
+from services.casework.calendar import years_around
 from services.casework.case import Case, case_from
 from services.casework.deadlines import deadlines_of
-from services.casework.lifecycle import Area, Authority, Now, proceed, send
+from services.casework.facts import Facts
+from services.casework.knowledge import NotAtHand
+from services.casework.lifecycle import decide
 from services.casework.public_holidays import PublicHolidays
+from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
-from services.casework.views import view_of
+from services.casework.views import ONE_SIDED, notices_of, readers_of, view_of
 from services.chassis.delivery import Later
-from services.chassis.desk import Answer, Event, done, refused
-from services.chassis.histories import Change, Decision, History, Refuse, Settled
+from services.chassis.desk import OWN_SYSTEM, Answer, Event, done, refused
+from services.chassis.histories import Change, Decision, Drop, History, Refuse, Settled
 from services.chassis.intake import Command
 
 RESTS_ON_COPIES: Final = {
@@ -32,77 +36,125 @@ RESTS_ON_COPIES: Final = {
 }
 """Refusals that the registry's or translation's next event may overtake: not given in the first two seconds."""
 _SETTLING_S, _LOOK_AGAIN_S = 2.0, 0.25
+_MOST_READINGS: Final = 1_000
+_TOLD_TO_PARENT: Final = frozenset(
+    {"replied", "clarified", "decided", "closed", "withdrawn", "refused", "forwarded", "rerouted", "corrected"}
+)
+_NAMED: Final = ("authority", "recipient", "to")
 
 
 class CaseDesk:
-    """The handler of casework's lanes."""
+    """The handler of casework's lanes, and of its own queue."""
 
-    def __init__(self, store: Store, settings: Settings, holidays: PublicHolidays) -> None:
-        """Decide by what `store` and `holidays` know."""
+    def __init__(self, store: Store, settings: Settings, holidays: PublicHolidays, questions: Questions) -> None:
+        """Decide by what `store` and `holidays` know; `questions` answers what changes nothing."""
         self._store = store
         self._settings = settings
         self._holidays = holidays
+        self._questions = questions
 
     async def __call__(self, commands: Sequence[Command]) -> Sequence[Answer | Later]:
         """Decide on a group of commands with one write for each case, and return what is to be told."""
-        known = await self._store.authorities(_named(commands))
-        areas = await self._store.areas(c.body.area for c in commands if isinstance(c.body, SendRequest))
-        at = _now()
-        now = Now(
-            at, self._settings.day, calendar_for(self._holidays, _recipients(commands, known), areas.values(), at)
-        )
-        cut_off = await self._store.cut_off(c.system for c in commands)
-        settled = await self._settle(commands, _decider(known, areas, self._store, now, cut_off))
-        return await self._answers(commands, settled)
+        changing = [c for c in commands if isinstance(c.body, (*CHANGES, *own.OWN))]
+        changed = iter(await self._change(changing) if changing else ())
+        answers = list[Answer | Later]()
+        for command in commands:
+            is_change = isinstance(command.body, (*CHANGES, *own.OWN))
+            answers.append(next(changed) if is_change else await self._questions(command))
+        return answers
+
+    async def _change(self, commands: Sequence[Command]) -> Sequence[Answer | Later]:
+        facts = Facts.at(self._store, self._holidays, _now(), self._settings.day)
+        await facts.read_authorities(_named(commands))
+        await facts.read_areas({c.body.area for c in commands if hasattr(c.body, "area")})
+        self._look_up_holidays(commands, facts)
+        cut_off = await self._store.cut_off(c.system for c in commands if c.system != OWN_SYSTEM)
+        settled = await self._settle(commands, facts, _decider(facts, cut_off))
+        return await self._answers(commands, settled, facts)
+
+    def _look_up_holidays(self, commands: Sequence[Command], facts: Facts) -> None:
+        """Those that requests will need, before anybody asks: the answering side's day may differ from UTC's."""
+        named = (getattr(c.body, "recipient", None) for c in commands)
+        sides = [found.side for one in named if one and (found := facts.authorities.get(one))]
+        periods = [area.rules.deadlines.acceptance for area in facts.areas.values() if area]
+        facts.look_up({(side.country, side.region) for side in sides}, years_around(facts.now.at, periods))
 
     async def _settle(
-        self, commands: Sequence[Command], decide: Callable[[History, Command], Decision]
+        self, commands: Sequence[Command], facts: Facts, decided: Callable[[History, Command], Decision]
     ) -> Sequence[Settled | Later]:
-        while True:
+        for _ in range(_MOST_READINGS):
             try:
-                return await self._store.cases.settle(commands, place_of, own_place_of, decide)
-            except RulesNotRead as missing:
-                await self._store.rules(missing.area, missing.version)
+                return await self._store.cases.settle(commands, place_of, own_place_of, decided)
+            except NotAtHand as missing:
+                await facts.read(missing)
+        raise RuntimeError("a group of decisions asks without end")
 
     async def _answers(
-        self, commands: Sequence[Command], settled: Sequence[Settled | Later]
+        self, commands: Sequence[Command], settled: Sequence[Settled | Later], facts: Facts
     ) -> Sequence[Answer | Later]:
         cases = [None if isinstance(s, Later) else _case(c, s) for c, s in zip(commands, settled, strict=True)]
-        parties = {side.authority for case in cases if case for side in (case.sender, case.recipient)}
-        known = await self._store.authorities(parties)
+        told = [
+            self._told(s, case, facts) if case and isinstance(s, Settled) and not s.refusal else {}
+            for s, case in zip(settled, cases, strict=True)
+        ]
+        await facts.read_authorities({reader for readers in told for reader in readers})
         return [
-            s if isinstance(s, Later) else self._answer(c, s, case, known)
-            for c, s, case in zip(commands, settled, cases, strict=True)
+            s if isinstance(s, Later) else self._answer(c, s, case, readers, facts)
+            for c, s, case, readers in zip(commands, settled, cases, told, strict=True)
         ]
 
-    def _answer(self, command: Command, settled: Settled, case: Case | None, known: Mapping[str, Authority]) -> Answer:
-        reader: str = _acting(command)
+    def _told(self, settled: Settled, case: Case, facts: Facts) -> dict[str, None]:
+        """Who is told of a change: the parties, and whoever observes one of them; each once, in this order."""
+        entry = settled.history[-1]
+        readers = dict.fromkeys(readers_of(case, entry))
+        if case.sent_at and entry["what"] not in ONE_SIDED:
+            for side in (case.sender, case.recipient):
+                known = facts.authorities.get(side.authority) if side else None
+                access = known.access.get(case.area) if known else None
+                readers |= dict.fromkeys(access.linked if access else ())
+        return readers
+
+    def _answer(
+        self, command: Command, settled: Settled, case: Case | None, readers: dict[str, None], facts: Facts
+    ) -> Answer:
+        acting: str | None = None if command.system == OWN_SYSTEM else getattr(command.body, "authority", None)
         if settled.refusal:
-            shown = {"case": self._view(case, reader, settled)} if case and case.is_party(reader) else {}
-            return Answer(refused(command, settled.refusal, reader=reader, **shown))
+            return _refused(command, settled, case, acting, self._settings.epoch)
         assert case
-        other = case.other(reader).authority
-        update = View(
-            to=known[other].system,
-            reader=other,
-            message_id=derived_uuid("case", str(self._settings.epoch), case.id, str(case.version), other),
-            message=CaseUpdate(reader=other, case=self._view(case, other, settled)),
+        updates = tuple(
+            self._update(reader, case, settled, facts) for reader in readers if reader != acting and facts.knows(reader)
         )
-        dates = _dates(case, settled.history[-1]["at"], self._settings.epoch)
-        return Answer(done(command, reader=reader, case=self._view(case, reader, settled)), (update,), (dates,))
+        events = (self._dates(case, settled), *_to_itself(case, settled, self._settings.epoch))
+        if acting is None:
+            return Answer(None, updates, events)
+        return Answer(done(command, reader=acting, case=self._view(case, acting, settled)), updates, events)
+
+    def _update(self, reader: str, case: Case, settled: Settled, facts: Facts) -> View:
+        known = facts.authorities[reader]
+        assert known
+        return View(
+            to=known.system,
+            reader=reader,
+            message_id=derived_uuid("case", str(self._settings.epoch), case.id, str(case.version), reader),
+            message=CaseUpdate(reader=reader, case=self._view(case, reader, settled)),
+        )
 
     def _view(self, case: Case, reader: str, settled: Settled) -> CaseView:
         return view_of(case, reader, settled.history[-1], self._settings.epoch)
 
-
-class RulesNotRead(Exception):
-    """A decision needs the rules of an area version that is not in memory yet."""
-
-    def __init__(self, area: str, version: int) -> None:
-        """Name the version."""
-        super().__init__(area, version)
-        self.area = area
-        self.version = version
+    def _dates(self, case: Case, settled: Settled) -> Event:
+        rules, epoch = self._store.rules_at_hand(case.area, case.area_version), str(self._settings.epoch)
+        entry = settled.history[-1]
+        dates = Dates(
+            case=case.id,
+            epoch=self._settings.epoch,
+            version=case.version,
+            area=case.area,
+            at=entry["at"],
+            deadlines=deadlines_of(case, rules.deadlines.remind if rules else (1,)),
+            notices=notices_of(case, entry),
+        )
+        return Event("dates", dates, derived_uuid("dates", epoch, case.id, str(case.version)))
 
 
 def place_of(command: Command) -> str:
@@ -112,31 +164,36 @@ def place_of(command: Command) -> str:
 
 def own_place_of(command: Command) -> str:
     """Return the number of the case that the command would open."""
+    if command.system == OWN_SYSTEM:
+        return str(getattr(command.body, "case", ""))
     return case_id(command.system, command.message_id)
 
 
-def _decider(
-    known: Mapping[str, Authority], areas: Mapping[str, Area], store: Store, now: Now, cut_off: Set[str]
-) -> Callable[[History, Command], Decision]:
-    def decide(history: History, command: Command) -> Decision:
+def _decider(facts: Facts, cut_off: Set[str]) -> Callable[[History, Command], Decision]:
+    def decided(history: History, command: Command) -> Decision:
+        if command.system == OWN_SYSTEM:
+            return _own(history, command, facts)
         if command.system in cut_off:  # what it had sent before it was
             return Refuse(Refusal("system-suspended"))
-        actor = known.get(_acting(command))
-        if wrong := _not_entitled(actor, command):
+        if wrong := _not_entitled(facts, command):
             return _refuse(Refusal(wrong, "authority"), command)
-        body = command.body
-        if isinstance(body, SendRequest) and actor:
-            if history:  # another command's case has this number: as likely as guessing a password
-                return Refuse(Refusal("message-id-reused", "message_id"))
-            entry = send(body, actor, known.get(body.recipient), areas.get(body.area), now)
-            return _refuse(entry, command) if isinstance(entry, Refusal) else Change(entry)
-        assert isinstance(body, AcceptRequest | Reply | CloseCase)
-        return _on_case(history, body, store, now)
+        if getattr(command.body, "case", None):
+            return _on_case(history, command, facts)
+        if history:  # another command's case has this number: as likely as guessing a password
+            return Refuse(Refusal("message-id-reused", "message_id"))
+        entry = decide(None, command.body, facts, facts.now)
+        return _refuse(entry, command) if isinstance(entry, Refusal) else Change(entry)
 
-    return decide
+    return decided
 
 
-def _not_entitled(actor: Authority | None, command: Command) -> str | None:
+def _own(history: History, command: Command, facts: Facts) -> Decision:
+    entry = decide(case_from(place_of(command), history), command.body, facts, facts.now)
+    return Drop(entry) if isinstance(entry, Refusal) else Change(entry)
+
+
+def _not_entitled(facts: Facts, command: Command) -> str | None:
+    actor = facts.authority(getattr(command.body, "authority", ""))
     if actor is None:
         return "unknown-authority"
     if actor.system != command.system:
@@ -144,16 +201,17 @@ def _not_entitled(actor: Authority | None, command: Command) -> str | None:
     return None if actor.active else "authority-not-active"
 
 
-def _on_case(history: History, body: AcceptRequest | Reply | CloseCase, store: Store, now: Now) -> Decision:
-    case = case_from(body.case, history)
-    if case is None or not case.is_party(body.authority):
+def _on_case(history: History, command: Command, facts: Facts) -> Decision:
+    case = case_from(place_of(command), history)
+    if case is None or not case.is_party(getattr(command.body, "authority", "")):
         # The same words for a case of others as for none: nobody learns which numbers exist.
         return Refuse(Refusal("unknown-case", "case"))
-    rules = store.rules_at_hand(case.area, case.area_version)
-    if rules is None:
-        raise RulesNotRead(case.area, case.area_version)
-    entry = proceed(case, body, rules, now)
-    return Refuse(entry, in_document=True) if isinstance(entry, Refusal) else Change(entry)
+    entry = decide(case, command.body, facts, facts.now)
+    if not isinstance(entry, Refusal):
+        return Change(entry)
+    if entry.code in RESTS_ON_COPIES and command.age < _SETTLING_S:
+        return Later(_LOOK_AGAIN_S)
+    return Refuse(entry, in_document=True)
 
 
 def _refuse(refusal: Refusal, command: Command) -> Decision:
@@ -162,9 +220,24 @@ def _refuse(refusal: Refusal, command: Command) -> Decision:
     return Refuse(refusal)
 
 
-def _acting(command: Command) -> str:
-    assert isinstance(command.body, SendRequest | AcceptRequest | Reply | CloseCase)
-    return command.body.authority
+def _refused(command: Command, settled: Settled, case: Case | None, acting: str | None, epoch: int) -> Answer:
+    assert settled.refusal
+    if acting is None:
+        return Answer(None)
+    may_see = case is not None and case.is_party(acting)
+    shown = {"case": view_of(case, acting, settled.history[-1], epoch)} if case and may_see else {}
+    return Answer(refused(command, settled.refusal, reader=acting, **shown))
+
+
+def _to_itself(case: Case, settled: Settled, epoch: int) -> Iterable[Event]:
+    """What casework has to do next because of this entry. Told again, it is the same command: done once."""
+    entry = settled.history[-1]
+    if entry["what"] == "split":
+        child = own.OpenChild(case=entry["child"], parent=case.id)
+        yield Event("own", child, derived_uuid("own", "child", str(epoch), child.case))
+    if case.parent and entry["what"] in _TOLD_TO_PARENT:
+        moved = own.ChildMoved(case=case.parent, child=case.id, child_version=case.version)
+        yield Event("own", moved, derived_uuid("own", "moved", str(epoch), case.id, str(case.version)))
 
 
 def _now() -> datetime:
@@ -173,31 +246,10 @@ def _now() -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def calendar_for(
-    holidays: PublicHolidays, recipients: Iterable[Authority], areas: Iterable[Area], at: datetime
-) -> Calendar:
-    """Return all the lists of holidays that requests to these recipients in these areas may need."""
-    # The recipients' day may be another than that of UTC: the years overlap at both ends.
-    days = (at.date() - timedelta(days=1), at.date() + timedelta(days=1))
-    years = {year for area in areas for day in days for year in years_of(day, area.rules.deadlines.acceptance)}
-    return holidays.calendar(((one.side.country, one.side.region) for one in recipients), sorted(years))
-
-
-def _recipients(commands: Sequence[Command], known: Mapping[str, Authority]) -> Iterable[Authority]:
-    named = (c.body.recipient for c in commands if isinstance(c.body, SendRequest))
-    return [known[recipient] for recipient in named if recipient in known]
-
-
 def _named(commands: Sequence[Command]) -> set[str]:
-    named = (getattr(c.body, name, None) for c in commands for name in ("authority", "recipient"))
+    named = (getattr(c.body, name, None) for c in commands for name in _NAMED)
     return {authority for authority in named if authority}
 
 
 def _case(command: Command, settled: Settled) -> Case | None:
     return case_from(place_of(command), settled.history)
-
-
-def _dates(case: Case, at: datetime, epoch: int) -> Event:
-    deadlines = deadlines_of(case)
-    dates = Dates(case=case.id, epoch=epoch, version=case.version, area=case.area, at=at, deadlines=deadlines)
-    return Event("dates", dates, derived_uuid("dates", str(epoch), case.id, str(case.version)))

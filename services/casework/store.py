@@ -2,28 +2,37 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
+from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from contracts.directory import AuthorityState, Compare, Replayed, SystemState
 from contracts.translation import AreaPublished, AreaRules
 from services.casework.case import Side, case_from
-from services.casework.lifecycle import Area, Authority
+from services.casework.deadlines import next_of
+from services.casework.knowledge import Access, Area, Authority
+from services.casework.scores import facts_of
 from services.chassis.copies import total
-from services.chassis.histories import Histories, History
+from services.chassis.histories import Histories, History, Sealer
 from services.chassis.mongo import Database, Document
 from services.chassis.readmodel import ReadModel, Thing
 
 _CONNECTED = {"status": {"$ne": "closed"}}
+GONE_FOR: Final = timedelta(minutes=10)
+"""How long the cases of an authority that is no longer active are looked for: copies elsewhere may be as late."""
 
 
 class Store:
     """The service's database."""
 
-    def __init__(self, database: Database) -> None:
-        """Nothing is read or written here."""
-        self.cases = Histories(database["cases"], _projection)
+    def __init__(self, database: Database, sealer: Sealer | None = None) -> None:
+        """Nothing is read or written here. `sealer` keeps what is personal."""
+        self.collection = database["cases"]
+        self.cases = Histories(self.collection, _projection, sealer)
+        self.gone = database["gone"]
+        self.counters = database["scores"]
         self._authorities = ReadModel(database["authorities"])
         self._systems = ReadModel(database["systems"])
         self._areas = ReadModel(database["areas"])
@@ -33,6 +42,12 @@ class Store:
     async def prepare(self) -> None:
         """Make the indexes."""
         await self.cases.prepare()
+        listed = [("parties", ASCENDING), ("open", DESCENDING), ("changed_at", DESCENDING), ("_id", DESCENDING)]
+        await self.collection.create_index(listed, name="of-a-party")
+        await self.collection.create_index("act_at", sparse=True)
+        await self.collection.create_index("uncounted", sparse=True)
+        await self.collection.create_index("secret.month", sparse=True)
+        await self.collection.create_index("counted.month", sparse=True)
 
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""
@@ -66,8 +81,10 @@ class Store:
         return self._rulebook.get((area, version))
 
     async def authority_changed(self, event: AuthorityState) -> None:
-        """Take over what the registry says of an authority."""
+        """Take over what the registry says of an authority. What it has to do goes to others when it is gone."""
         await self._authorities.put(*_authority_thing(event))
+        if event.status in ("suspended", "closed"):
+            await self._remember_gone([event])
 
     async def system_connected(self, event: SystemState) -> None:
         """Take over what the registry says of a system: its lanes are consumed from now on."""
@@ -76,7 +93,14 @@ class Store:
     async def replayed(self, event: Replayed) -> None:
         """Take over what this copy lacked, and nothing that is older than what it has."""
         await self._authorities.put_all(_authority_thing(one) for one in event.authorities)
+        await self._remember_gone(one for one in event.authorities if one.status in ("suspended", "closed"))
         await self._systems.put_all(_system_thing(one) for one in event.systems)
+
+    async def _remember_gone(self, events: Iterable[AuthorityState]) -> None:
+        until = datetime.now(UTC) + GONE_FOR
+        for event in events:
+            fields = {"version": event.version, "until": until}
+            await self.gone.update_one({"_id": event.id}, {"$set": fields}, upsert=True)
 
     async def compare(self) -> Compare:
         """Return what the copies hold, for the registry to compare."""
@@ -106,20 +130,33 @@ def _authority(key: str, found: Document) -> Authority:
         side=Side(authority=key, name=name, country=details["country"], region=details.get("region")),
         system=found["system"],
         active=found["status"] == "active",
-        areas=frozenset(found["access"]),
+        access={code: _access(access) for code, access in found["access"].items()},
+        coordinator=found.get("coordinator"),
+        successor=found.get("successor"),
+        version=found["version"],
     )
 
 
+def _access(found: Document) -> Access:
+    return Access(found["coordinator"], tuple(found["request_coordinators"]), tuple(found["linked"]))
+
+
 def _projection(history: History) -> Document:
-    """The fields by which cases are looked up. All of them follow from the history."""
+    """The fields by which cases are looked up, and what the scoreboard counts. All of them follow from the history."""
     case = case_from("", history)
     if case is None:
         return {}
+    following = next_of(case)
     return {
         "state": case.state,
+        "open": case.open,
         "area": case.area,
-        "sender": case.sender.authority,
-        "recipient": case.recipient.authority,
+        "countries": [side.country for side in (case.sender, case.recipient) if side],
+        "parties": list(case.parties),
         "turn": case.turn,
-        "changed_at": history[-1]["at"],
+        "changed_at": case.changed_at,
+        "act_at": following[1] if following else None,
+        "blocked": case.blocked,
+        "score": facts_of(case),
+        "uncounted": True,
     }

@@ -1,50 +1,260 @@
 """What each reader may see of a case, in codes. The only place that knows. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final, Literal
 
-from contracts.casework import AreaLabel, CaseView, Event, Item, Party, Rating
+from contracts.casework import (
+    AreaLabel,
+    CaseHead,
+    CaseTrail,
+    CaseView,
+    Child,
+    Correction,
+    Event,
+    Item,
+    Party,
+    Rating,
+    Remark,
+    TrailStep,
+)
+from contracts.dates import Notice, NoticeKind
 from contracts.types import FreeText, Label
-from services.casework.case import Case, Side
+from services.casework import case as domain
+from services.casework.case import DRAFTS, Case, Entry, Side
 
-Entry = Mapping[str, Any]
+Sees = Literal["all", "not yet", "summary"]
+
+ONE_SIDED: Final = frozenset({"drafted", "discarded", "approval-asked", "assigned", "answers-saved", "unblocked"})
+"""What concerns those alone who did it, and whoever approves."""
+
+
+def sees(case: Case, reader: str) -> Sees:
+    """Say how much a reader may see (Regulation (EU) 1024/2012, Art. 9: only those who participate need to know).
+
+    Before acceptance the recipient sees neither particulars nor comment nor messages: all may hold personal data.
+    Coordinators see a case that was referred to them; of one that merely stood still, as observers do, a summary.
+    """
+    if reader == case.sender.authority:
+        return "all"
+    if case.recipient and case.sent_at and reader == case.recipient.authority:
+        return "not yet" if case.state == "awaiting-acceptance" or case.accepted_at is None else "all"
+    if case.state == "awaiting-approval" and reader == case.approver:
+        return "all"
+    referred = any(remark.on == "referred" for remark in case.remarks)
+    return "all" if reader in case.coordinators and referred else "summary"
+
+
+def readers_of(case: Case, entry: Entry) -> tuple[str, ...]:
+    """Return which authorities are told of an entry, besides observers: each once."""
+    if entry["what"] in ONE_SIDED:
+        approver = case.approver if entry["what"] == "approval-asked" else None
+        return tuple(one for one in (entry["by"] or case.sender.authority, approver) if one)
+    gone = entry.get("gone")
+    return tuple(dict.fromkeys((*case.parties, *([gone] if gone else []))))
+
+
+def head_of(case: Case, entry: Entry, epoch: int) -> CaseHead:
+    """Return what everybody who may know of the case at all sees of it."""
+    return CaseHead(**_head(case, entry, epoch))
+
+
+def _head(case: Case, entry: Entry, epoch: int) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "epoch": epoch,
+        "version": case.version,
+        "state": Label(code=case.state),
+        "turn": case.turn,
+        "area": AreaLabel(code=case.area, version=case.area_version),
+        "sender": _party(case.sender),
+        "recipient": _party(case.recipient) if case.recipient else None,
+        "wished_date": case.wished_date,
+        "agreed_date": case.agreed_date,
+        "acceptance_due": case.acceptance_due,
+        "event": Event(code=entry["what"], at=entry["at"], by=entry["by"]),
+    }
 
 
 def view_of(case: Case, reader: str, entry: Entry, epoch: int) -> CaseView:
-    """Return the case as `reader` may see it after `entry`.
-
-    Before acceptance the recipient sees neither particulars nor comment: either may hold personal data (Regulation
-    (EU) 1024/2012, Art. 9: only those who participate need to know).
-    """
-    hidden = case.state == "awaiting-acceptance" and reader != case.sender.authority
+    """Return the case as `reader` may see it after `entry`."""
+    head, may = _head(case, entry, epoch), sees(case, reader)
+    if may == "summary":
+        return CaseView(**head, summary=True)
+    opened = entry["what"] == "unblocked" and entry["by"] == reader
+    if case.erased or (case.blocked and not opened):
+        return CaseView(**head, personal_data="erased" if case.erased else "blocked", questions=_items(case.questions))
+    there = case.recipient is not None and reader == case.recipient.authority
     return CaseView(
-        id=case.id,
-        epoch=epoch,
-        version=case.version,
-        state=Label(code=case.state),
-        turn=case.turn,
-        area=AreaLabel(code=case.area, version=case.area_version),
-        sender=_party(case.sender),
-        recipient=_party(case.recipient),
-        wished_date=case.wished_date,
-        agreed_date=case.agreed_date,
-        acceptance_due=case.acceptance_due,
+        **head,
         questions=_items(case.questions, case.answers),
-        particulars=None if hidden else _items(case.particulars, case.particulars),
-        comment=None if hidden else _text(case.comment),
-        reply_comment=_text(case.reply_comment),
         rating=Rating(**case.rating) if case.rating else None,
-        event=Event(code=entry["what"], at=entry["at"], by=entry["by"]),
+        remarks=tuple(_remark(remark, reader, may) for remark in case.remarks) or None,
+        coordinators=case.coordinators or None,
+        parent=case.parent,
+        children=tuple(_child(child) for child in case.children) or None,
+        **(_own_side(case) if there else {}),
+        **(_personal(case) if may == "all" else {}),
     )
+
+
+def _own_side(case: Case) -> dict[str, Any]:
+    kept = _items(case.kept_answers, case.kept_answers) or None
+    return {"handlers": case.handlers or None, "kept_answers": kept}
+
+
+def _personal(case: Case) -> dict[str, Any]:
+    return {
+        "particulars": _items(case.particulars, case.particulars),
+        "comment": _text(case.comment),
+        "reply_comment": _text(case.reply_comment),
+        "correction": _correction(case.correction) if case.correction else None,
+    }
+
+
+def _remark(remark: domain.Remark, reader: str, may: Sees) -> Remark:
+    readable = may == "all" or remark.by == reader
+    return Remark(on=remark.on, at=remark.at, by=remark.by, said=_text(remark.said) if readable else None)
+
+
+def _child(child: domain.Child) -> Child:
+    return Child(id=child.id, to=_party(child.to), questions=child.questions, state=Label(code=child.state))
+
+
+def _correction(asked: domain.Correction) -> Correction:
+    particulars = _items(asked.particulars, asked.particulars) or None
+    return Correction(by=asked.by, erase=asked.erase, particulars=particulars)
 
 
 def _party(side: Side) -> Party:
     return Party(authority=side.authority, name=side.name, country=Label(code=side.country))
 
 
-def _items(codes: Iterable[str], values: Mapping[str, Any]) -> tuple[Item, ...]:
-    return tuple(Item(code=code, value=values.get(code)) for code in codes)
+def _items(codes: Iterable[str], values: Mapping[str, Any] | None = None) -> tuple[Item, ...]:
+    return tuple(Item(code=code, value=(values or {}).get(code)) for code in codes)
 
 
 def _text(text: Mapping[str, str] | None) -> FreeText | None:
     return FreeText(**text) if text else None
+
+
+# The trail
+
+_FACTS: Final = (
+    "state",
+    "wished_date",
+    "agreed_date",
+    "handlers",
+    "child",
+    "child_state",
+    "kind",
+    "coordinators",
+    "ground",
+    "erase",
+    "side",
+    "gone",
+    "to",
+)
+
+
+def trail_of(case: Case, history: Iterable[Entry], reader: str, epoch: int, *, whole: bool) -> CaseTrail:
+    """Return the case's steps as its reader may see them: who, what, when, for whom, by which command, with the hashes.
+
+    Each side reads what was said as it may read the case itself; of the other side's users only that they acted.
+    """
+    steps, told = list(history), case
+    readable = sees(told, reader) == "all" and not case.blocked and not case.erased
+    return CaseTrail(
+        case=head_of(case, steps[-1], epoch),
+        steps=tuple(_step(entry, reader, readable=readable) for entry in steps if _concerns(entry, case, reader)),
+        whole=whole,
+    )
+
+
+def _concerns(entry: Entry, case: Case, reader: str) -> bool:
+    if entry["what"] in ONE_SIDED:
+        return entry["by"] == reader
+    sent = case.sent_at is not None
+    return sent or reader == case.sender.authority
+
+
+def _step(entry: Entry, reader: str, *, readable: bool) -> TrailStep:
+    facts = {name: _fact(entry[name]) for name in _FACTS if name in entry}
+    own = entry["by"] == reader
+    said = entry.get("personal", {}) if readable or own else {}
+    return TrailStep(
+        what=entry["what"],
+        at=entry["at"],
+        by=entry["by"],
+        user=entry.get("user") if own else None,
+        command=entry["key"],
+        facts=facts,
+        said=_said(said),
+        link=entry["link"],
+    )
+
+
+def _fact(value: Any) -> str | int | tuple[str, ...] | None:
+    if isinstance(value, Mapping):
+        return str(value["authority"])
+    if isinstance(value, list):
+        return tuple(str(one) for one in value)
+    return int(value) if isinstance(value, bool) else value
+
+
+def _said(personal: Mapping[str, Any]) -> dict[str, Any] | None:
+    flat: dict[str, Any] = {}
+    for name, value in personal.items():
+        if name in ("particulars", "answers", "kept_answers"):
+            flat |= {f"{name}.{code}": one for code, one in value.items()}
+        elif name != "remarks" and value is not None:
+            flat[name] = value
+    return flat or None
+
+
+# Notices for e-mails
+
+_NOTICES: Final[Mapping[str, tuple[NoticeKind, str]]] = {
+    "sent": ("arrived", "recipient"),
+    "approved": ("arrived", "recipient"),
+    "approval-asked": ("approval-asked", "approver"),
+    "returned": ("returned", "sender"),
+    "accepted": ("accepted", "sender"),
+    "refused": ("refused", "sender"),
+    "withdrawn": ("withdrawn", "recipient"),
+    "forwarded": ("forwarded", "recipient"),
+    "replied": ("replied", "sender"),
+    "clarification-asked": ("clarification-asked", "recipient"),
+    "clarified": ("clarified", "sender"),
+    "referred": ("referred", "coordinators"),
+    "decided": ("decided", "sides"),
+    "closed": ("closed", "recipient"),
+    "message": ("message", "others"),
+    "idle": ("idle", "coordinators"),
+    "rerouted": ("forwarded", "heir"),
+    "child-moved": ("replied", "sender"),
+}
+
+
+def notices_of(case: Case, entry: Entry) -> tuple[Notice, ...]:
+    """Return who is to be written to because of an entry, and why: numbers and codes alone."""
+    if entry["what"] == "child-moved" and not entry["completes"]:
+        return ()
+    found = _NOTICES.get(entry["what"])
+    if found is None or (case.state in DRAFTS and found[1] not in ("approver", "sender")):
+        return ()
+    kind, whom = found
+    return tuple(Notice(kind=kind, authority=one) for one in _addressed(case, entry, whom) if one != entry["by"])
+
+
+def _addressed(case: Case, entry: Entry, whom: str) -> Iterable[str]:
+    recipient = (case.recipient.authority,) if case.recipient and case.sent_at else ()
+    sides = (case.sender.authority, *recipient)
+    return {
+        "sender": sides[:1],
+        "recipient": recipient,
+        "sides": sides,
+        "others": sides,
+        "approver": (case.approver,) if case.approver else (),
+        "coordinators": tuple(dict.fromkeys(case.coordinators)),
+        "heir": (entry.get("to", ""),),
+    }[whom]

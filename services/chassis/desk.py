@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from pydantic_core import to_json
@@ -18,6 +19,9 @@ from services.chassis.together import Said, together
 
 log = structlog.get_logger()
 
+OWN_SYSTEM: Final = "*"
+"""Whose commands a service's own are. No connected system can be called so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -30,16 +34,20 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a command: its outcome, what else systems are shown, what services are told."""
+    """What came of a command: its outcome, what else systems are shown, what services are told.
 
-    outcome: View
+    What a service told itself to do has no outcome: nobody asked.
+    """
+
+    outcome: View | None
     views: tuple[View, ...] = ()
     events: tuple[Event, ...] = ()
 
     @property
     def is_refusal(self) -> bool:
         """Whether the command was refused."""
-        return isinstance(self.outcome.message, Outcome) and self.outcome.message.status == "refused"
+        said = self.outcome.message if self.outcome else None
+        return isinstance(said, Outcome) and said.status == "refused"
 
 
 Handler = Callable[[Sequence[Command]], Awaitable[Sequence[Answer | Later]]]
@@ -59,6 +67,26 @@ class Desk:
         commands = [one for one in checked if isinstance(one, Command)]
         answers = iter(await self._handle(commands) if commands else ())
         return together([_refuse(one) if isinstance(one, Faulty) else _say(one, next(answers)) for one in checked])
+
+
+class OwnDesk:
+    """Takes what a service tells itself to do. Its sender is certain: only the service may write to that queue."""
+
+    def __init__(self, types: Iterable[type[Message]], handle: Handler) -> None:
+        """`handle` decides and stores, as for any command; its answers have no outcome."""
+        self._types = {kind.TYPE: kind for kind in types}
+        self._handle = handle
+
+    async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Result]:
+        """Return for each delivery what is to be published before it is acknowledged."""
+        commands = [self._command(delivery) for delivery in deliveries]
+        answers = await self._handle(commands) if commands else ()
+        return together([_say(command, answer) for command, answer in zip(commands, answers, strict=True)])
+
+    def _command(self, delivery: Delivery) -> Command:
+        properties = delivery.message.header.properties
+        body = self._types[properties.message_type or ""].model_validate_json(delivery.message.body)
+        return Command(OWN_SYSTEM, str(properties.message_id), body, "", delivery.age)
 
 
 def outcome_of(command: Command, outcome: Outcome, reader: AuthorityId | None = None) -> View:
@@ -97,8 +125,10 @@ def refused(command: Command, refusal: Refusal, *, reader: AuthorityId | None = 
 def _say(command: Command, answer: Answer | Later) -> Said | Later:
     if isinstance(answer, Later):
         return answer
-    _note(command.system, command.message_id, command.body.TYPE, answer.outcome.message)
     events = tuple(_outgoing(e.routing_key, e.message, e.message_id, command) for e in answer.events)
+    if answer.outcome is None:
+        return Said.of(answer.views, events)
+    _note(command.system, command.message_id, command.body.TYPE, answer.outcome.message)
     return Said.of((answer.outcome, *answer.views), events)
 
 

@@ -4,12 +4,14 @@ A document holds `rev`, `history` (an entry for every change, with the identity 
 `refused` (the commands of its parties that were refused). One atomic write, guarded by `rev`, adds entries and refusals
 together: two replicas that decide on the same command cannot both be right. A refusal that belongs to no document is
 written where the document would be that the command would have made: a *tombstone*, which expires.
+
+What a `Sealer` seals in an entry is chained as it is stored: a chain holds even when nobody can open it any more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
@@ -47,7 +49,14 @@ class Refuse:
     in_document: bool = False
 
 
-Decision = Change | Refuse | Later
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The command no longer applies, and nobody waits to hear so: nothing is written."""
+
+    refusal: Refusal
+
+
+Decision = Change | Refuse | Later | Drop
 Decide = Callable[[History, Command], Decision]
 Projection = Callable[[History], Document]
 
@@ -60,6 +69,19 @@ class Settled:
     refusal: Refusal | None = None
 
 
+Secret = Mapping[str, Any] | None
+
+
+class Sealer(Protocol):
+    """Keeps a part of each entry readable to those alone who have the document's key, wrapped in its `secret`."""
+
+    def opened(self, document_id: str, secret: Secret, history: Sequence[Entry]) -> list[Entry]:
+        """Return the entries with what was sealed in them, as far as there is a key to it."""
+
+    def sealed(self, document_id: str, secret: Secret, entry: Entry) -> tuple[Secret, Entry]:
+        """Return an entry as it is to be stored, and the document's secret from then on: none, to destroy it."""
+
+
 class Contention(TryAgain):
     """Others changed the same documents at every attempt."""
 
@@ -67,16 +89,26 @@ class Contention(TryAgain):
 class Histories:
     """A collection of such documents."""
 
-    def __init__(self, collection: Collection, projection: Projection) -> None:
+    def __init__(self, collection: Collection, projection: Projection, sealer: Sealer | None = None) -> None:
         """`projection` gives the fields, besides the history, by which documents are looked up."""
         # What is found must not be taken back by a change of primary: an outcome may rest on it.
         self._collection = collection.with_options(read_concern=ReadConcern("majority"))
         self._projection = projection
+        self._sealer = sealer
 
     async def prepare(self) -> None:
         """Make the indexes that the guarantees need."""
         await self._collection.create_index("history.key", unique=True, sparse=True)
         await self._collection.create_index("expires", expireAfterSeconds=0)
+
+    async def history(self, document_id: str) -> History:
+        """Return the document's history, opened; of one that is not there, nothing."""
+        found = await self._collection.find_one({"_id": document_id}, {"history": 1, "secret": 1})
+        return self.opened(found) if found else ()
+
+    def opened(self, document: Mapping[str, Any]) -> History:
+        """Return the history of a document as it was read: opened as far as there is a key."""
+        return tuple(_opened(self._sealer, str(document["_id"]), document.get("secret"), document.get("history", ())))
 
     async def settle(
         self,
@@ -93,7 +125,7 @@ class Histories:
         results: dict[int, Settled | Later] = {}
         todo, reused = list(enumerate(commands)), frozenset[str]()
         for _ in range(_ATTEMPTS):
-            group = _Group(await self._fetch([c for _, c in todo], place, own_place), decide, reused)
+            group = _Group(await self._fetch([c for _, c in todo], place, own_place), decide, reused, self._sealer)
             outcome = {index: group.take(c, place(c), own_place(c)) for index, c in todo}
             failed, reused = await self._write(group, reused)
             results |= {index: result for index, (result, document) in outcome.items() if document not in failed}
@@ -109,7 +141,8 @@ class Histories:
         own_place: Callable[[Command], str],
     ) -> dict[str, Document]:
         wanted = {place(c) for c in commands} | {own_place(c) for c in commands}
-        found = self._collection.find({"_id": {"$in": sorted(wanted)}}, {"history": 1, "refused": 1, "rev": 1})
+        fields = {"history": 1, "refused": 1, "rev": 1, "secret": 1}
+        found = self._collection.find({"_id": {"$in": sorted(wanted)}}, fields)
         return {str(document["_id"]): dict(document) async for document in found}
 
     async def _write(self, group: "_Group", reused: frozenset[str]) -> tuple[set[str], frozenset[str]]:
@@ -148,6 +181,8 @@ class _Draft:
     rev: int
     history: list[Entry]
     refused: list[Entry]
+    secret: Secret = None
+    had_secret: bool = False
     new_entries: list[Entry] = field(default_factory=list)
     new_refusals: list[Entry] = field(default_factory=list)
 
@@ -158,14 +193,19 @@ class _Draft:
     def operation(self, projection: Projection) -> InsertOne[Mapping[str, Any]] | UpdateOne:
         fields = projection(tuple(self.history)) if self.history else {"expires": _now() + TOMBSTONES_KEPT}
         if not self.rev:
-            whole = {"_id": self.id, "rev": 1, "history": self.new_entries, "refused": self.new_refusals}
+            whole: Document = {"_id": self.id, "rev": 1, "history": self.new_entries, "refused": self.new_refusals}
+            if self.secret:
+                whole["secret"] = self.secret
             return InsertOne({**whole, **fields} if self.history else _tombstone(whole, fields))
         push: Document = {"history": {"$each": self.new_entries}} if self.new_entries else {}
         if self.new_refusals:
             push["refused"] = {"$each": self.new_refusals, "$slice": -REFUSALS_KEPT}
         change: Document = {"$push": push, "$set": fields, "$inc": {"rev": 1}}
+        if self.secret:
+            change["$set"] = {**fields, "secret": self.secret}
         if self.new_entries:
-            change["$unset"] = {"expires": ""}  # a tombstone no longer
+            gone = {"secret": ""} if self.had_secret and not self.secret else {}
+            change["$unset"] = {"expires": "", **gone}  # a tombstone no longer
         return UpdateOne({"_id": self.id, "rev": self.rev}, change)
 
 
@@ -180,11 +220,14 @@ _EXPIRED: Final = Refuse(Refusal("expired", "expiration"))
 class _Group:
     """The commands of one group, folded into their documents."""
 
-    def __init__(self, documents: Mapping[str, Document], decide: Decide, reused: frozenset[str]) -> None:
+    def __init__(
+        self, documents: Mapping[str, Document], decide: Decide, reused: frozenset[str], sealer: Sealer | None
+    ) -> None:
         self.drafts: dict[str, _Draft] = {}
         self._documents = documents
         self._decide = decide
         self._reused = reused
+        self._sealer = sealer
 
     def take(self, command: Command, place: str, own_place: str) -> tuple[Settled | Later, str]:
         """Return the result, and the document on whose write it depends."""
@@ -195,6 +238,8 @@ class _Group:
         decision = self._beforehand(command) or self._decide(tuple(draft.history), command)
         if isinstance(decision, Later):
             return decision, ""
+        if isinstance(decision, Drop):
+            return Settled(tuple(draft.history), decision.refusal), place
         if isinstance(decision, Change):
             return self._change(draft, decision, command), place
         return self._refuse(decision, command, place if decision.in_document else own_place)
@@ -219,14 +264,20 @@ class _Group:
         if place not in self.drafts:
             stored = self._documents.get(place, {})
             history, refused = stored.get("history", ()), stored.get("refused", ())
-            self.drafts[place] = _Draft(place, stored.get("rev", 0), list(history), list(refused))
+            secret = stored.get("secret")
+            opened = _opened(self._sealer, place, secret, history)
+            self.drafts[place] = _Draft(place, stored.get("rev", 0), opened, list(refused), secret, bool(secret))
         return self.drafts[place]
 
     def _change(self, draft: _Draft, change: Change, command: Command) -> Settled:
-        entry: Document = {"key": command.key, "digest": command.digest, **change.entry}
+        plain: Document = {"key": command.key, "digest": command.digest, **change.entry}
+        entry = plain
+        if self._sealer:
+            draft.secret, sealed = self._sealer.sealed(draft.id, draft.secret, plain)
+            entry = dict(sealed)
         before = last_link(draft.id, draft.history[-1:])
         entry[LINK] = link_of(before, entry)
-        draft.history.append(entry)
+        draft.history.append({**plain, **entry})
         draft.new_entries.append(entry)
         return Settled(tuple(draft.history))
 
@@ -242,6 +293,10 @@ class _Group:
         draft.refused.append(entry)
         draft.new_refusals.append(entry)
         return Settled(tuple(draft.history), refusal), place
+
+
+def _opened(sealer: Sealer | None, document_id: str, secret: Secret, history: Sequence[Entry]) -> list[Entry]:
+    return sealer.opened(document_id, secret, history) if sealer else list(history)
 
 
 def _again(command: Command, entry: Entry, settled: Settled) -> Settled:

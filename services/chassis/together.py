@@ -38,7 +38,7 @@ def together(said: Sequence[Said | Later]) -> Sequence[Result]:
     That does no harm: a worker acknowledges none of a group before all that the group says is confirmed.
     """
     results = [one if isinstance(one, Later) else Handled(one.events) for one in said]
-    for some in _batches([(index, one) for index, one in enumerate(said) if isinstance(one, Said)]):
+    for some in _batches([(index, one) for index, one in enumerate(said) if isinstance(one, Said) and one.ids]):
         index, first = some[0]
         results[index] = Handled((_message([one for _, one in some]), *first.events))
     return results

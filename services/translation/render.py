@@ -12,7 +12,7 @@ Areas = Mapping[tuple[str, int], AreaTexts]
 
 
 def area_of(message: Json) -> tuple[str, int] | None:
-    """Return the version of the area whose words the message needs."""
+    """Return the version of the area whose words a case needs; a list of cases is shown without them."""
     area = message.get("case", {}).get("area")
     return (area["code"], area["version"]) if area else None
 
@@ -31,8 +31,14 @@ def _nothing_else(_message: Json, _reading: Reading) -> None:
 
 
 def _outcome(message: Json, reading: Reading) -> None:
+    for head in (*message.get("cases", ()), *([message["proof"]["case"]] if "proof" in message else ())):
+        _head(head, reading)
+    for step in message.get("proof", {}).get("steps", ()):
+        step["text"] = reading.sentence(f"event.{step['what']}")
     if refused := message.get("refused"):
         refused["text"] = reading.sentence(f"refusal.{refused['code']}")
+    for score in message.get("scores", ()):
+        score["country"]["text"] = reading.country(score["country"]["code"])
     for found in message.get("found", ()):
         found["match"]["text"] = reading.sentence(f"match.{found['match']['kind']}")
 
@@ -46,16 +52,30 @@ def _system(message: Json, reading: Reading) -> None:
 
 
 def _case(case: Json, reading: Reading, area: AreaTexts) -> None:
+    _head(case, reading)
+    case["area"]["text"] = area.find(reading.languages, "title")
+    for item in (*case["questions"], *case.get("kept_answers", ())):
+        _item(item, f"question.{item['code']}", reading, area)
+    for item in (*case.get("particulars", ()), *case.get("correction", {}).get("particulars", ())):
+        _item(item, f"particular.{item['code']}", reading, area)
+    for remark in case.get("remarks", ()):
+        remark["text"] = reading.sentence(f"event.{remark['on']}")
+    for child in case.get("children", ()):
+        child["state"]["text"] = reading.sentence(f"state.{child['state']['code']}")
+        _party(child["to"], reading)
+
+
+def _head(case: Json, reading: Reading) -> None:
+    """What lists show, too."""
     case["state"]["text"] = reading.sentence(f"state.{case['state']['code']}")
     case["event"]["text"] = reading.sentence(f"event.{case['event']['code']}")
-    case["area"]["text"] = area.find(reading.languages, "title")
     for side in ("sender", "recipient"):
-        label = case[side]["country"]
-        label["text"] = reading.country(label["code"])
-    for item in case["questions"]:
-        _item(item, f"question.{item['code']}", reading, area)
-    for item in case.get("particulars", ()):
-        _item(item, f"particular.{item['code']}", reading, area)
+        if side in case:
+            _party(case[side], reading)
+
+
+def _party(party: Json, reading: Reading) -> None:
+    party["country"]["text"] = reading.country(party["country"]["code"])
 
 
 def _item(item: Json, code: str, reading: Reading, area: AreaTexts) -> None:

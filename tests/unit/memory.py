@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.chassis.delivery import Later
-from services.chassis.histories import Change, Decide, Entry, History, Refuse, Settled
+from services.chassis.histories import Change, Decide, Drop, Entry, History, Refuse, Settled
 from services.chassis.intake import Command
 
 
@@ -31,6 +31,8 @@ class MemoryHistories:
     def _settle(self, command: Command, place: str, decide: Decide) -> Settled | Later:
         history = self.history(place)
         decision = decide(history, command)
+        if isinstance(decision, Drop):
+            return Settled(history, decision.refusal)
         if isinstance(decision, Refuse):
             return Settled(history if decision.in_document else (), decision.refusal)
         if isinstance(decision, Change):

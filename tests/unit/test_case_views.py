@@ -13,9 +13,22 @@ from contracts.refusal import Refusal
 from contracts.types import FreeText
 from services.casework.case import Case, Entry, case_from
 from services.casework.deadlines import deadlines_of, end_of_day
-from services.casework.lifecycle import proceed, send
 from services.casework.views import view_of
-from tests.unit.samples import AREA, CASE, KNOWN, NOW, RECIPIENT, SENDER, accept, close, reply, request, text
+from tests.unit.samples import (
+    AREA,
+    CASE,
+    KNOWN,
+    NOW,
+    RECIPIENT,
+    SENDER,
+    accept,
+    close,
+    proceed,
+    reply,
+    request,
+    send,
+    text,
+)
 
 MARK = "personal-"
 personal = st.text("abcdefghijklmnop äöüő", min_size=1, max_size=20).map(lambda words: text(MARK + words))

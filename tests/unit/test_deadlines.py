@@ -8,13 +8,25 @@ import pytest
 from contracts.languages import STATES
 from contracts.refusal import Refusal
 from contracts.translation import Deadlines, Period
-from services.casework.calendar import Calendar
+from services.casework.calendar import Calendar, years_around
 from services.casework.case import Side, case_from
 from services.casework.deadlines import A_DAY, acceptance_due, end_of_day
-from services.casework.handlers import calendar_for
-from services.casework.lifecycle import Area, proceed, send
+from services.casework.knowledge import Area
 from services.casework.public_holidays import PublicHolidays
-from tests.unit.samples import AREA, CASE, KNOWN, NOW, RECIPIENT, SENDER, accept, authority, request, rules
+from tests.unit.samples import (
+    AREA,
+    CASE,
+    KNOWN,
+    NOW,
+    RECIPIENT,
+    SENDER,
+    accept,
+    authority,
+    proceed,
+    request,
+    rules,
+    send,
+)
 from tools import worked_dates
 
 HOLIDAYS = PublicHolidays()
@@ -121,9 +133,8 @@ def test_an_authoritys_region_counts(state: str, region: str, begin: str, ends: 
 
 def due(sent_at: str, state: str, period: Period, region: str | None = None, day: timedelta = A_DAY) -> datetime:
     """By when a recipient there has to accept."""
-    area = rules(deadlines=Deadlines(acceptance=period, answer=period))
     side = Side("x", "x", state, region)
-    return acceptance_due(area, side, datetime.fromisoformat(sent_at), day, calendar_of(state, region))
+    return acceptance_due(period, side, datetime.fromisoformat(sent_at), day, calendar_of(state, region))
 
 
 DUE = [
@@ -191,7 +202,7 @@ def test_the_desk_hands_in_all_the_lists_that_the_longest_period_needs(period: P
     for at in (datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)):
         for state in ("RO", "FR"):
             recipient = authority(f"{state}-00000004")
-            now = replace(NOW, at=at, calendar=calendar_for(HOLIDAYS, [recipient], [area], at))
+            now = replace(NOW, at=at, calendar=HOLIDAYS.calendar([(state, None)], sorted(years_around(at, [period]))))
             entry = send(request(wished_date=date.max), KNOWN[SENDER], recipient, area, now)
             assert not isinstance(entry, Refusal)
             assert entry["acceptance_due"] > at

@@ -1,0 +1,148 @@
+"""What is due is looked for, and casework told to do it: dates that have come, parties that are gone, keys to destroy.
+
+Every replica looks. What it finds it says to casework's own queue under ids that depend on the date alone, so that
+whatever several of them say, it is done once. After a standstill so many are told at once as fit, then the next.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from pydantic_core import to_json
+
+from contracts import own
+from contracts.identity import derived_uuid
+from contracts.types import Message
+from services.casework.case import case_from
+from services.casework.deadlines import next_of
+from services.casework.keys import KeyStore
+from services.casework.store import Store
+from services.chassis.bus import Outgoing
+from services.chassis.faults import BROKER_AWAY
+from services.chassis.feed import Feed
+from services.chassis.logs import where
+
+log = structlog.get_logger()
+
+ROUTING_KEY: Final = "own"
+AT_ONCE: Final = 500
+"""Commands that one look tells; so many more in the queue, and it tells none."""
+TOLD_AGAIN_AFTER: Final = 60.0
+"""Seconds for which what was told is not told again by the same replica."""
+REMEMBERED: Final = 20_000
+KEYS_EVERY: Final = timedelta(hours=1)
+_OPEN: Final = {"open": True}
+
+
+class Sweeper:
+    """Looks for what is due."""
+
+    def __init__(self, store: Store, feed: Feed, keys: KeyStore, epoch: int) -> None:
+        """Tell what is found in `store` by `feed`."""
+        self._store = store
+        self._feed = feed
+        self._keys = keys
+        self._epoch = str(epoch)
+        self._told: dict[str, float] = {}
+        self._keys_looked_at = datetime.min.replace(tzinfo=UTC)
+
+    async def turn(self) -> None:
+        """Look once. Raises what the database and the broker raise."""
+        at = datetime.now(UTC)
+        for due in [self._dates(at), self._gone(at)]:
+            async for message_id, message in due:
+                await self._tell(message_id, message)
+        if at - self._keys_looked_at > KEYS_EVERY:
+            self._keys_looked_at = at
+            for month in await self._keys_without_cases(at):
+                self._keys.destroy(month)
+                log.info("key destroyed", month=month)
+
+    async def retention_due(self, at: datetime) -> tuple[int, int, list[str]]:
+        """Return how many cases are due at a moment to be blocked, and to be deleted, and the months whose keys go."""
+        blocked = await self._store.collection.count_documents({**_over(at), "blocked": {"$ne": True}})
+        deleted = await self._store.collection.count_documents({**_over(at), "blocked": True})
+        return blocked, deleted, await self._keys_without_cases(at)
+
+    async def _dates(self, at: datetime) -> AsyncIterator[tuple[str, Message]]:
+        found = self._store.collection.find({"act_at": {"$lte": at}}).sort("act_at", 1).limit(AT_ONCE)
+        async for document in found:
+            number = str(document["_id"])
+            case = case_from(number, document.get("history", ()))
+            following = next_of(case) if case else None
+            if following:
+                kind, due = following
+                body = own.TimePassed(case=number, kind=kind, due=due)
+                yield derived_uuid("own", "time", self._epoch, number, kind, due.isoformat()), body
+
+    async def _gone(self, at: datetime) -> AsyncIterator[tuple[str, Message]]:
+        gone = [document async for document in self._store.gone.find({})]
+        for one in gone:
+            number, version = str(one["_id"]), int(one["version"])
+            fields = {"rev": 1}
+            found = self._store.collection.find({"parties": number, **_OPEN}, fields).limit(AT_ONCE)
+            cases = [document async for document in found]
+            for case in cases:
+                body = own.AuthorityGone(case=str(case["_id"]), authority=number, authority_version=version)
+                yield derived_uuid("own", "gone", self._epoch, body.case, number, str(version), str(case["rev"])), body
+            if not cases and one["until"] < at:
+                await self._store.gone.delete_one({"_id": number, "version": version})
+
+    async def _tell(self, message_id: str, message: Message) -> None:
+        now = time.monotonic()
+        if self._told.get(message_id, -TOLD_AGAIN_AFTER) > now - TOLD_AGAIN_AFTER:
+            return
+        if len(self._told) > REMEMBERED:
+            self._told = {key: at for key, at in self._told.items() if at > now - TOLD_AGAIN_AFTER}
+        await self._feed.publish(Outgoing(ROUTING_KEY, message.TYPE, to_json(message), message_id))
+        self._told[message_id] = now
+
+    async def _keys_without_cases(self, at: datetime) -> list[str]:
+        """The months, before this one and the last, under whose key nothing is kept any more."""
+        before = (at.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
+        months = [month for month in self._keys.months() if month < before]
+        used = [await self._store.collection.find_one({"secret.month": month}, {"_id": 1}) for month in months]
+        return [month for month, one in zip(months, used, strict=True) if one is None]
+
+
+def _over(at: datetime) -> dict[str, Any]:
+    return {"act_at": {"$lte": at}, "open": False}
+
+
+class Loop:
+    """Does something every so often, in the background. No fault ends it."""
+
+    def __init__(self, name: str, turn: Callable[[], Awaitable[object]], every: float) -> None:
+        """`turn` is done `every` so many seconds, more or less: replicas do not stay together."""
+        self._name = name
+        self._turn = turn
+        self._every = every
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=self._name)
+
+    async def end(self) -> None:
+        """End; what was begun is not finished, and another will find it."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def runs(self) -> bool:
+        """Say whether the loop runs. It does while the database or the broker is away."""
+        return self._task is not None and not self._task.done()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._turn()
+            except BROKER_AWAY as fault:
+                log.warning("not done", loop=self._name, fault=type(fault).__name__)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go well
+                log.warning("not done", loop=self._name, where=where(error))
+            await asyncio.sleep(self._every * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret

@@ -1,0 +1,85 @@
+"""What is personal in a case, sealed under the case's own key (Regulation (EU) 1024/2012, Art. 14).
+
+Each case has a data key, wrapped by the key of the month in which it was made; the wrapped key is the case's `secret`.
+Without it, or without the month's key, nobody can read what was sealed: not in older backups either.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+
+from services.casework.keys import KEY_BYTES, KeyStore
+from services.chassis.histories import Entry, Secret
+
+FORGETTING: Final = frozenset({"discarded", "erased", "deleted"})
+"""What destroys a case's key."""
+RENEWING: Final = "corrected"
+"""What puts another key in its place: entries before it can be read no more."""
+_NONCE_BYTES: Final = 12
+
+
+class Vault:
+    """Seals and opens the entries of cases."""
+
+    def __init__(self, keys: KeyStore) -> None:
+        """`keys` are those of the months."""
+        self._keys = keys
+
+    def opened(self, document_id: str, secret: Secret, history: Sequence[Entry]) -> list[Entry]:
+        """Return the entries with what is personal in them, as far as the case still has a key.
+
+        Raises `InvalidTag` when what is stored is not what was sealed, `NoKey` when the month's key is missing.
+        """
+        first = max((place for place, one in enumerate(history) if one["what"] == RENEWING), default=0)
+        if not secret or not any("sealed" in entry for entry in history[first:]):
+            return list(history)
+        key = self._data_key(secret)
+        if key is None:
+            return list(history)
+        cipher = AESGCM(key)
+        return [_opened(cipher, document_id, entry) if place >= first else entry for place, entry in enumerate(history)]
+
+    def sealed(self, document_id: str, secret: Secret, entry: Entry) -> tuple[Secret, Entry]:
+        """Return the entry as it is to be stored, and the case's secret from then on."""
+        personal, rest = entry.get("personal"), {name: one for name, one in entry.items() if name != "personal"}
+        if entry["what"] in FORGETTING:
+            return None, rest
+        if not personal:
+            return secret, rest
+        if secret is None or entry["what"] == RENEWING:
+            secret, key = self._new(entry["at"])
+        else:
+            key = self._data_key(secret)
+        if key is None:  # the month's key is gone, and with it what was there: what comes now is not kept either
+            return secret, rest
+        nonce = os.urandom(_NONCE_BYTES)
+        words = json.dumps(personal, ensure_ascii=False, separators=(",", ":")).encode()
+        return secret, {**rest, "sealed": nonce + AESGCM(key).encrypt(nonce, words, document_id.encode())}
+
+    def _new(self, at: datetime) -> tuple[Secret, bytes | None]:
+        month = at.astimezone(UTC).strftime("%Y-%m")
+        wrapping = self._keys.made(month)
+        if wrapping is None:
+            raise RuntimeError(f"the key of {month} is destroyed already")
+        key = secrets.token_bytes(KEY_BYTES)
+        return {"month": month, "wrapped": aes_key_wrap(wrapping, key)}, key
+
+    def _data_key(self, secret: Secret) -> bytes | None:
+        assert secret
+        wrapping = self._keys.key_of(secret["month"])
+        return aes_key_unwrap(wrapping, secret["wrapped"]) if wrapping else None
+
+
+def _opened(cipher: AESGCM, document_id: str, entry: Entry) -> Entry:
+    sealed = entry.get("sealed")
+    if sealed is None:
+        return entry
+    words = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], document_id.encode())
+    personal: dict[str, Any] = json.loads(words)
+    return {**entry, "personal": personal}
