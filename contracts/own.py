@@ -47,3 +47,8 @@ class AuthorityGone(Message):
 
 
 OWN: tuple[type[Message], ...] = (OpenChild, ChildMoved, TimePassed, AuthorityGone)
+
+
+def routing_key(message: Message | type[Message]) -> str:
+    """Return the key under which it goes to casework's own queue: `own.` and what it is."""
+    return message.TYPE.removeprefix("casework.").rsplit(".", 1)[0]

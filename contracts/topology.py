@@ -43,7 +43,7 @@ _BINDINGS: Final = (
     *(("expired", f"{service}.#", f"{service}.expired") for service in SERVICES),
     ("translation", "event.area", "casework.events"),
     ("casework", "dates", "notifier.dates"),
-    ("casework", "own", "casework.own"),
+    ("casework", "own.#", "casework.own"),
     *((service, "parked", f"{service}.parked") for service in (*SERVICES, "provisioner")),
 )
 

@@ -29,7 +29,7 @@ class _Plain(yaml.SafeDumper):
 
 def generated() -> dict[Path, str]:
     """Return the content of every generated file."""
-    pages = [DOCS / name for name in ("connecting.md", "onboarding.md")]
+    pages = [DOCS / name for name in ("connecting.md", "onboarding.md", "cases.md")]
     return {
         FOLDER / "exchange.yaml": _yaml(exchange_document.document()),
         FOLDER / "internal.yaml": _yaml(internal_document.document()),

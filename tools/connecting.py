@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from contracts.casework import CHANGES
 from contracts.catalogue import COMMANDS, INBOX
 from contracts.languages import LANGUAGES, STATES
 from contracts.sentences import REFUSALS
+from services.casework import lifecycle as cases
 from services.registry.entitlement import Who
 from services.registry.lifecycle import LIFECYCLE
 from tools.examples import FOLDER, Example, compact, read
@@ -18,7 +20,7 @@ from tools.exchange_document import summary
 _PART: Final = re.compile(r"(<!-- made: (?P<name>[^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _AUTHORITY_IS_TOLD: Final = "the outcome has `authority`; its own system reads `inbox.authority.v1`"
 _SYSTEM_FOLLOWS: Final = "the outcome has `system`; `inbox.system.v1` follows once the broker has done it"
-_SENDER_OR_RECIPIENT: Final = "the outcome has `case`; the other side reads `inbox.case.v1`"
+_TOLD: Final = "the outcome has `case`; whoever else takes part reads `inbox.case.v1`, as far as it concerns them"
 
 
 _BY: Final[Mapping[Who, str]] = {
@@ -31,11 +33,36 @@ _BY: Final[Mapping[Who, str]] = {
 }
 
 
+_ACTORS: Final[Mapping[str, str]] = {
+    "sender": "the sender",
+    "recipient": "the recipient",
+    "approver": "the coordinator who approves",
+    "coordinator": "a coordinator who was called in",
+    "side": "the sender or the recipient",
+    "party": "whoever takes part",
+    "exchange": "the exchange itself",
+}
+_ON_CASES: Final = tuple(kind.TYPE for kind in CHANGES)
+
+
 class Rights(NamedTuple):
     """Who may send a command, and what comes of it."""
 
     who: str
     then: str
+
+
+def _list(codes: Iterable[str]) -> str:
+    return ", ".join(f"`{code}`" for code in codes)
+
+
+def _who_may(kind: str) -> str:
+    """By the lifecycle's own table."""
+    rows = [row for row in cases.STEPS if kind == row.action.TYPE]
+    states = dict.fromkeys(state for row in rows for state in row.of if state != "nothing")
+    if not states:
+        return "an active authority with access to the area"
+    return f"{_ACTORS[rows[0].by]}; {_list(states)}"
 
 
 RIGHTS: Final[Mapping[str, Rights]] = {
@@ -76,10 +103,14 @@ RIGHTS: Final[Mapping[str, Rights]] = {
     "registry.show.v1": Rights("any system", "the outcome has `full`"),
     "registry.trail.v1": Rights("the authority itself, or a coordinator above it", "the outcome has `trail`"),
     "registry.put_terms.v1": Rights("the operator", "the outcome says done"),
-    "casework.send_request.v1": Rights("an active authority with access to the area", _SENDER_OR_RECIPIENT),
-    "casework.accept_request.v1": Rights("the recipient, while `awaiting-acceptance`", _SENDER_OR_RECIPIENT),
-    "casework.reply.v1": Rights("the recipient, once `accepted`", _SENDER_OR_RECIPIENT),
-    "casework.close_case.v1": Rights("the sender, once `replied`", _SENDER_OR_RECIPIENT),
+    **{kind: Rights(_who_may(kind), _TOLD) for kind in _ON_CASES},
+    "casework.show_case.v1": Rights("whoever takes part in the case or observes it", "the outcome has `case`"),
+    "casework.show_trail.v1": Rights("whoever takes part in the case", "the outcome has `proof`"),
+    "casework.list_cases.v1": Rights("an active authority", "the outcome has `cases`, and `next` when there is more"),
+    "casework.show_scoreboard.v1": Rights("any system", "the outcome has `scores`"),
+    "casework.verify_cases.v1": Rights("the operator", "the outcome has `verified`, and `next` for the next page"),
+    "casework.run_retention.v1": Rights("the operator", "the outcome has `retention`"),
+    "casework.recount_scores.v1": Rights("the operator", "the outcome has `recount`"),
     "translation.put_texts.v1": Rights("the operator", "the outcome says done"),
     "translation.publish_area.v1": Rights("the operator", "the outcome says done; requests of the area can be sent"),
 }
@@ -108,6 +139,37 @@ def _lifecycle(_: str) -> str:
     return _table(("command", "from", "by", "what happens", "to"), rows)
 
 
+def _case_lifecycle(_: str) -> str:
+    rows = (
+        (
+            f"`{row.action.TYPE}`",
+            "nothing" if row.of == ("nothing",) else ", ".join(row.of),
+            _ACTORS[row.by],
+            ", ".join(sorted(row.roles)) or "",
+            row.when.words if row.when else "",
+            row.what,
+            row.leads_to or "stays",
+        )
+        for row in cases.STEPS
+    )
+    return _table(("command", "from", "by", "role", "if", "what happens", "to"), rows)
+
+
+def _case_diagram(_: str) -> str:
+    """The states and the steps between them, as Mermaid draws it; steps that stay in a state are in the table alone."""
+    moves = dict.fromkeys(
+        f"    {_node(state)} --> {_node(row.leads_to)}: {row.what}"
+        for row in cases.STEPS
+        for state in row.of
+        if row.leads_to and row.leads_to != state
+    )
+    return "\n".join(["```mermaid", "stateDiagram-v2", *moves, "```", ""])
+
+
+def _node(state: str) -> str:
+    return "[*]" if state == "nothing" else state.replace("-", "_")
+
+
 def _inbox(_: str) -> str:
     rows = ((f"`{kind}`", summary(model)) for kind, model in INBOX.items())
     return _table(("type", "what it says"), rows)
@@ -119,10 +181,6 @@ def _refusals(_: str) -> str:
 
 def _codes(_: str) -> str:
     return f"Languages: {_list(LANGUAGES)}.\n\nStates: {_list(STATES)}.\n"
-
-
-def _list(codes: Iterable[str]) -> str:
-    return ", ".join(f"`{code}`" for code in codes)
 
 
 def _message(name: str) -> str:
@@ -151,6 +209,8 @@ _MAKERS: Final[Mapping[str, Callable[[str], str]]] = {
     "codes": _codes,
     "inbox": _inbox,
     "lifecycle": _lifecycle,
+    "case-lifecycle": _case_lifecycle,
+    "case-diagram": _case_diagram,
     "refusals": _refusals,
     "message": _message,
 }

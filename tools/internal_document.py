@@ -4,7 +4,7 @@ import inspect
 from importlib.metadata import version
 from typing import Any, Final
 
-from contracts import dates, directory, translation
+from contracts import dates, directory, own, translation
 from contracts.inbox import Views
 from contracts.topology import SERVICES, VHOST, exchange_topology
 from contracts.types import Message
@@ -30,6 +30,7 @@ SAID: Final[tuple[tuple[str, str, type[Message]], ...]] = (
     *((copying, "compare", directory.Compare) for copying in SERVICES[1:]),
     *(("registry", f"replay.{copying}", directory.Replayed) for copying in SERVICES[1:]),
     ("casework", "dates", dates.Dates),
+    *(("casework", own.routing_key(model), model) for model in own.OWN),
     ("translation", "event.area", translation.AreaPublished),
 )
 MODELS: Final = {model.TYPE: model for _, _, model in SAID}

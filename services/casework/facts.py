@@ -90,7 +90,7 @@ class Facts:
                 await self.store.rules(str(missing.key[0]), int(missing.key[1]))
             case "case":
                 number = str(missing.key[0])
-                self.cases[number] = case_from(number, await self.store.cases.history(number))
+                self.cases[number] = case_from(number, await self.store.history(number))
             case "holidays":
                 state, region, first, last = missing.key
                 self.look_up([(str(state), str(region) or None)], range(int(first), int(last)))

@@ -234,10 +234,10 @@ def _to_itself(case: Case, settled: Settled, epoch: int) -> Iterable[Event]:
     entry = settled.history[-1]
     if entry["what"] == "split":
         child = own.OpenChild(case=entry["child"], parent=case.id)
-        yield Event("own", child, derived_uuid("own", "child", str(epoch), child.case))
+        yield Event(own.routing_key(child), child, derived_uuid("own", "child", str(epoch), child.case))
     if case.parent and entry["what"] in _TOLD_TO_PARENT:
         moved = own.ChildMoved(case=case.parent, child=case.id, child_version=case.version)
-        yield Event("own", moved, derived_uuid("own", "moved", str(epoch), case.id, str(case.version)))
+        yield Event(own.routing_key(moved), moved, derived_uuid("own", "moved", str(epoch), case.id, str(case.version)))
 
 
 def _now() -> datetime:

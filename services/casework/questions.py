@@ -99,7 +99,7 @@ class Questions:
         return Answer(done(command, reader=asked.authority, cases=heads, **rest))
 
     async def _show(self, command: Command, asked: ShowCase) -> Answer:
-        history = await self._store.cases.history(asked.case)
+        history = await self._store.history(asked.case)
         case = case_from(asked.case, history)
         if case is None or not await self._may_see(case, asked.authority):
             return Answer(refused(command, Refusal("unknown-case", "case"), reader=asked.authority))

@@ -49,6 +49,10 @@ class Store:
         await self.collection.create_index("secret.month", sparse=True)
         await self.collection.create_index("counted.month", sparse=True)
 
+    async def history(self, number: str) -> History:
+        """Return the history of one case; of one that is not there, nothing."""
+        return await self.cases.history(number)
+
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""
         return [str(found["_id"]) async for found in self._systems.collection.find(_CONNECTED, {"_id": 1})]

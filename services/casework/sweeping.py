@@ -28,7 +28,6 @@ from services.chassis.logs import where
 
 log = structlog.get_logger()
 
-ROUTING_KEY: Final = "own"
 AT_ONCE: Final = 500
 """Commands that one look tells; so many more in the queue, and it tells none."""
 TOLD_AGAIN_AFTER: Final = 60.0
@@ -98,7 +97,7 @@ class Sweeper:
             return
         if len(self._told) > REMEMBERED:
             self._told = {key: at for key, at in self._told.items() if at > now - TOLD_AGAIN_AFTER}
-        await self._feed.publish(Outgoing(ROUTING_KEY, message.TYPE, to_json(message), message_id))
+        await self._feed.publish(Outgoing(own.routing_key(message), message.TYPE, to_json(message), message_id))
         self._told[message_id] = now
 
     async def _keys_without_cases(self, at: datetime) -> list[str]:

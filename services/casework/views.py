@@ -172,7 +172,7 @@ def trail_of(case: Case, history: Iterable[Entry], reader: str, epoch: int, *, w
 
 def _concerns(entry: Entry, case: Case, reader: str) -> bool:
     if entry["what"] in ONE_SIDED:
-        return entry["by"] == reader
+        return bool(entry["by"] == reader)
     sent = case.sent_at is not None
     return sent or reader == case.sender.authority
 

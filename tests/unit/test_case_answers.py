@@ -12,7 +12,7 @@ from contracts.refusal import Refusal
 from contracts.translation import Condition, ItemType
 from contracts.types import FreeText, Value
 from services.casework.answers import check_answers, check_asked, check_particulars, check_value
-from services.casework.lifecycle import stored
+from services.casework.doing import stored
 from tests.unit.samples import item, rules, text
 
 OPTIONS = ("low", "high")

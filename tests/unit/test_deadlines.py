@@ -192,6 +192,7 @@ def test_a_history_from_before_regions_were_kept_is_still_read() -> None:
     sides = {side: {k: v for k, v in first[side].items() if k != "region"} for side in ("sender", "recipient")}
     case = case_from(CASE, [{**first, **sides}])
     assert case
+    assert case.recipient
     assert case.recipient.region is None
 
 

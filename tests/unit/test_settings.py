@@ -50,7 +50,9 @@ def test_a_missing_setting_is_named() -> None:
     """Before anything is connected."""
     with pytest.raises(ValidationError) as raised:
         Settings.load()
-    assert {error["loc"] for error in raised.value.errors()} == {("amqp_url",), ("mongo_url",), ("mongo_database",)}
+    assert {error["loc"] for error in raised.value.errors()} == {
+        (name,) for name in ("amqp_url", "mongo_url", "mongo_database", "keys", "root_keys")
+    }
 
 
 def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

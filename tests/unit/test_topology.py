@@ -116,6 +116,7 @@ SERVICE_READS = {
     "casework": {
         "casework.events",
         "casework.replayed",
+        "casework.own",
         "casework.expired",
         *lanes_of("casework", LIKE_EACH_OTHER),
     },
@@ -250,6 +251,7 @@ ROUTES: list[tuple[str, str, set[str]]] = [
     (undelivered_exchange_of(OPERATOR), "anything", {f"registry.undelivered.{OPERATOR}"}),
     ("casework", "views", {"translation.views"}),
     ("casework", "dates", {"notifier.dates"}),
+    ("casework", "own.time_passed", {"casework.own"}),
     ("casework", "parked", {"casework.parked"}),
     ("casework", inbox_of(OPERATOR), set()),
     ("registry", "event.authority", {"casework.events", "translation.events", "notifier.events"}),

@@ -240,6 +240,7 @@ def putting(system: str, *, expired: bool = False) -> Command:
 async def test_only_the_operator_loads_terms(terms: Terms, command: Command, code: str) -> None:
     """Whatever is refused changes nothing."""
     answer = await put_terms(replica(terms), command)
+    assert answer.outcome
     assert isinstance(answer.outcome.message, Outcome)
     assert answer.outcome.message.refused
     assert answer.outcome.message.refused.code == code
