@@ -16,6 +16,7 @@ from rich.table import Table
 
 from client import publishing, topology
 from client.account import new_password, password_hash
+from client.cli_cases import cases_app, retention_app, scoreboard
 from client.cli_registry import authorities_app, vocabulary_app
 from client.legislation import LegislationError, load
 from client.system import Refused, System
@@ -28,6 +29,9 @@ app.add_typer(topology_app, name="topology")
 app.add_typer(legislation_app, name="legislation")
 app.add_typer(authorities_app, name="authorities")
 app.add_typer(vocabulary_app, name="vocabulary")
+app.add_typer(cases_app, name="cases")
+app.add_typer(retention_app, name="retention")
+app.command()(scoreboard)
 console = Console()
 
 Url = Annotated[str, typer.Option(envvar="IMI_URL", show_envvar=True, help="The system's account.")]

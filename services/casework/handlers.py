@@ -127,7 +127,8 @@ class CaseDesk:
         events = (self._dates(case, settled), *_to_itself(case, settled, self._settings.epoch))
         if acting is None:
             return Answer(None, updates, events)
-        return Answer(done(command, reader=acting, case=self._view(case, acting, settled)), updates, events)
+        shown = view_of(case, acting, settled.history[-1], self._settings.epoch, acting=True)
+        return Answer(done(command, reader=acting, case=shown), updates, events)
 
     def _update(self, reader: str, case: Case, settled: Settled, facts: Facts) -> View:
         known = facts.authorities[reader]

@@ -75,12 +75,12 @@ def _head(case: Case, entry: Entry, epoch: int) -> dict[str, Any]:
     }
 
 
-def view_of(case: Case, reader: str, entry: Entry, epoch: int) -> CaseView:
-    """Return the case as `reader` may see it after `entry`."""
+def view_of(case: Case, reader: str, entry: Entry, epoch: int, *, acting: bool = False) -> CaseView:
+    """Return the case as `reader` may see it after `entry`; what is unblocked, only in the outcome of who did it."""
     head, may = _head(case, entry, epoch), sees(case, reader)
     if may == "summary":
         return CaseView(**head, summary=True)
-    opened = entry["what"] == "unblocked" and entry["by"] == reader
+    opened = acting and entry["what"] == "unblocked"
     if case.erased or (case.blocked and not opened):
         return CaseView(**head, personal_data="erased" if case.erased else "blocked", questions=_items(case.questions))
     there = case.recipient is not None and reader == case.recipient.authority
