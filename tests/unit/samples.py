@@ -17,7 +17,7 @@ from services.casework.knowledge import Access, Area, Authority, Now
 from services.casework.lifecycle import decide
 from services.chassis.intake import Command
 
-HOLIDAYS = Calendar({(state, year): YearList({}, "none") for state in STATES for year in range(2026, 2031)})
+HOLIDAYS = Calendar({(state, year): YearList({}, "none") for state in STATES for year in range(2026, 2080)})
 NOW = Now(datetime(2026, 3, 10, 9, 30, tzinfo=UTC), calendar=HOLIDAYS)
 HANDLER = User(id="handler", role="request-handler")
 ALLOCATOR = User(id="allocator", role="allocator")
