@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench bench-directory bench-imports bench-flood clean
+.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -54,6 +54,9 @@ bench-imports: setup ## 95,404 real local units imported through the front door
 
 bench-flood: setup ## one system floods, the others search on
 	$(VENV)/python -m bench.flood
+
+bench-history: setup ## a case with 1,000, 100,000 and 1,000,000 others stored beside it
+	$(VENV)/python -m bench.history
 
 clean: ## remove what was made here, but not the virtualenv
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

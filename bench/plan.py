@@ -15,7 +15,7 @@ CASE: Final = "0000-0000-0000"
 
 _HANDLER: Final = User(id="case-handler", role="request-handler")
 _WISHED_IN: Final = timedelta(days=21)
-_ANSWERS: Final[dict[str, Value]] = {
+ANSWERS: Final[dict[str, Value]] = {
     "is-diploma-genuine": "yes",
     "is-diploma-awarded-by-named-body": "yes",
     "date-of-award": "2013-06-28",
@@ -23,6 +23,7 @@ _ANSWERS: Final[dict[str, Value]] = {
     "profession-regulated": "yes",
     "entitled-to-practise": "entitled",
 }
+"""What is asked in every case, and answered."""
 
 
 class Player(BaseModel):
@@ -66,7 +67,7 @@ class Replies:
 def replies(player: Player) -> Replies:
     """Return what this authority says, on either side."""
     accept = AcceptRequest(authority=player.authority, case=CASE, user=_HANDLER)
-    reply = Reply(authority=player.authority, case=CASE, answers=_ANSWERS, user=_HANDLER)
+    reply = Reply(authority=player.authority, case=CASE, answers=ANSWERS, user=_HANDLER)
     rating = Rating(timeliness="good", effort="good")
     close = CloseCase(authority=player.authority, case=CASE, rating=rating, user=_HANDLER)
     return Replies(*(one.model_dump_json(exclude_none=True).encode() for one in (accept, reply, close)))
@@ -87,7 +88,7 @@ def request(asking: Player, answering: Player) -> bytes:
         authority=asking.authority,
         recipient=answering.authority,
         area=AREA,
-        questions=tuple(_ANSWERS),
+        questions=tuple(ANSWERS),
         particulars={
             "holder-name": text("Dr. Kovács Eszter"),
             "date-of-birth": "1988-04-17",

@@ -41,7 +41,7 @@ class Story:
         """Search for the recipient and send the request; return it as the recipient reads it before acceptance."""
         await self._search()
         outcome = await self._sender.system.do(self._send())
-        received = await update(self._recipient, 1)
+        received = await update(self._recipient, "sent")
         sent = outcome.case
         assert sent
         check(received.particulars is None, "the recipient sees personal data before it has accepted")
@@ -57,7 +57,7 @@ class Story:
         outcome = await self._recipient.system.do(AcceptRequest(authority=self._recipient.id, case=case, user=HANDLER))
         check(outcome.case and outcome.case.particulars, "the recipient sees no particulars after acceptance")
         assert outcome.case
-        seen = await update(self._sender, 2)
+        seen = await update(self._sender, "accepted")
         check(seen.state.code == "accepted", "the sender was not told of the acceptance")
         text = f"{self._recipient.name} accepts, and now sees whom it is about; answer due {outcome.case.agreed_date}"
         self._told.step(text, reads(self._recipient.name, outcome.case))
@@ -66,7 +66,7 @@ class Story:
         """Answer by picking answers; the sender reads them in its own language."""
         reply = Reply(authority=self._recipient.id, case=case, answers=dict(self._request.answers), user=HANDLER)
         outcome = await self._recipient.system.do(reply)
-        read = await update(self._sender, 3)
+        read = await update(self._sender, "replied")
         assert outcome.case
         self._in_language(read, self._sender)
         check(all(item.value_text for item in read.questions), "an answer has no text")
@@ -81,7 +81,7 @@ class Story:
         outcome = await self._sender.system.do(
             CloseCase(authority=self._sender.id, case=case, rating=rating, user=HANDLER)
         )
-        last = await update(self._recipient, 4)
+        last = await update(self._recipient, "closed")
         check(outcome.case and outcome.case.state.code == last.state.code == "closed", "the case is not closed")
         self._told.step(f"{self._sender.name} closes the case; {self._recipient.name} reads: “{last.state.text}”")
 
@@ -116,10 +116,10 @@ class Story:
             check(item.text == texts[f"question.{item.code}"], f"{item.code} is not in {language}")
 
 
-async def update(reader: Office, version: int) -> CaseView:
-    """Return the case once it has come to the reader's inbox in this version."""
+async def update(reader: Office, happening: str) -> CaseView:
+    """Return the case as it comes to the reader's inbox when this has happened to it."""
     async with reader.system.expecting() as inbox:
         async for message in inbox:
-            if isinstance(message, CaseUpdate) and message.case.version == version:
+            if isinstance(message, CaseUpdate) and message.case.event.code == happening:
                 return message.case
     raise AssertionError

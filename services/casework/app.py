@@ -47,7 +47,7 @@ async def main() -> None:
     sweeper, scoreboard = Sweeper(store, replay, keys, settings.epoch), Scoreboard(store)
     loops = [
         Loop("sweeping", sweeper.turn, settings.sweep_every),
-        Loop("counting", scoreboard.turn, settings.sweep_every),
+        Loop("counting", scoreboard.turn, settings.count_every),
     ]
 
     async def lanes() -> list[str]:

@@ -4,13 +4,15 @@ What may be personal stands in an entry under `personal`. Once a case's key is d
 the case is told without it, in the same states at the same times.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Final
 
 Entry = Mapping[str, Any]
 Values = Mapping[str, Any]
+Changes = dict[str, Any]
+"""Fields of a case that have another value from now on."""
 
 DRAFTS: Final = frozenset({"draft", "awaiting-approval"})
 """Its recipient has not heard of it."""
@@ -182,18 +184,54 @@ def case_from(case_id: str, history: Iterable[Entry]) -> Case | None:
     return case
 
 
+class Fold:
+    """Cases as their histories tell them, none told twice: the same entries give the same case.
+
+    What was told last of each case is remembered, and goes on from there when its history has grown.
+    """
+
+    def __init__(self, remembered: int = 500) -> None:
+        """Remember so many cases."""
+        self._remembered = remembered
+        self._told: dict[str, tuple[Entry, Case]] = {}
+
+    def __call__(self, case_id: str, history: Sequence[Entry]) -> Case | None:
+        """Return the case that this history tells, or nothing when it is empty."""
+        if not history:
+            return None
+        told = self._continued(case_id, history) or case_from(case_id, history)
+        assert told
+        if len(self._told) >= self._remembered:
+            self._told.clear()
+        self._told[case_id] = history[-1], told
+        return told
+
+    def _continued(self, case_id: str, history: Sequence[Entry]) -> Case | None:
+        last, case = self._told.get(case_id, (None, None))
+        if case is None:
+            return None
+        if history[-1] is last:
+            return case
+        if len(history) == case.version + 1 and case.version and history[-2] is last:
+            return apply(case, history[-1])
+        return None
+
+
 def apply(case: Case, entry: Entry) -> Case:
     """Return the case after one more entry."""
     dates = {name: entry[name] for name in ("idle_at", "block_at", "delete_at", "ended_at") if name in entry}
-    moved = replace(
-        case,
-        version=case.version + 1,
-        changed_at=entry["at"],
-        state=entry.get("state", case.state),
-        size=case.size + len(entry.get("sealed", b"")),
-        **dates,
-    )
-    return _APPLY.get(entry["what"], _nothing_more)(moved, entry, entry.get("personal", {}))
+    changes = {
+        "version": case.version + 1,
+        "changed_at": entry["at"],
+        "state": entry.get("state", case.state),
+        "size": case.size + len(entry.get("sealed", b"")),
+    }
+    return replace(case, **changes, **dates, **_APPLY.get(entry["what"], _nothing_more)(case, entry, _personal(entry)))
+
+
+def _personal(entry: Entry) -> Values:
+    personal: Values = entry.get("personal", {})
+    return personal
 
 
 def _begun(case_id: str, entry: Entry) -> Case:
@@ -211,217 +249,218 @@ def _begun(case_id: str, entry: Entry) -> Case:
     return apply(case, entry)
 
 
-def _nothing_more(case: Case, _entry: Entry, _personal: Values) -> Case:
-    return case
+def _nothing_more(_case: Case, _entry: Entry, _personal: Values) -> Changes:
+    return {}
 
 
-def _content(case: Case, entry: Entry, personal: Values) -> Case:
+def _content(_case: Case, entry: Entry, personal: Values) -> Changes:
     """What a request says: all of it anew."""
     recipient = entry.get("recipient")
-    return replace(
-        case,
-        recipient=Side(**recipient) if recipient else None,
-        questions=tuple(entry["questions"]),
-        particulars=personal.get("particulars", {}),
-        comment=personal.get("comment"),
-        wished_date=date.fromisoformat(entry["wished_date"]) if entry["wished_date"] else None,
-    )
+    return {
+        "recipient": Side(**recipient) if recipient else None,
+        "questions": tuple(entry["questions"]),
+        "particulars": personal.get("particulars", {}),
+        "comment": personal.get("comment"),
+        "wished_date": date.fromisoformat(entry["wished_date"]) if entry["wished_date"] else None,
+    }
 
 
-def _approval_asked(case: Case, entry: Entry, personal: Values) -> Case:
-    return replace(_content(case, entry, personal), approver=entry["approver"])
+def _approval_asked(case: Case, entry: Entry, personal: Values) -> Changes:
+    return {**_content(case, entry, personal), "approver": entry["approver"]}
 
 
-def _sent(case: Case, entry: Entry, personal: Values) -> Case:
-    return _arrived(_content(case, entry, personal), entry)
+def _sent(case: Case, entry: Entry, personal: Values) -> Changes:
+    return {**_content(case, entry, personal), **_arrived(entry)}
 
 
-def _arrived(case: Case, entry: Entry) -> Case:
-    there = {"acceptance_due": entry["acceptance_due"], "behind": tuple(entry["behind"])}
-    return replace(case, sent_at=entry["at"], arrived_at=entry["at"], **there)
+def _arrived(entry: Entry) -> Changes:
+    return {
+        "sent_at": entry["at"],
+        "arrived_at": entry["at"],
+        "acceptance_due": entry["acceptance_due"],
+        "behind": tuple(entry["behind"]),
+    }
 
 
-def _approved(case: Case, entry: Entry, _: Values) -> Case:
-    return _arrived(case, entry)
+def _approved(_case: Case, entry: Entry, _: Values) -> Changes:
+    return _arrived(entry)
 
 
-def _returned(case: Case, entry: Entry, personal: Values) -> Case:
-    return _said(replace(case, approver=None), entry, personal)
+def _returned(case: Case, entry: Entry, personal: Values) -> Changes:
+    return {"approver": None, **_said(case, entry, personal)}
 
 
-def _accepted(case: Case, entry: Entry, _: Values) -> Case:
+def _accepted(_case: Case, entry: Entry, _: Values) -> Changes:
     agreed = date.fromisoformat(entry["agreed_date"])
-    return replace(
-        case,
-        agreed_date=agreed,
-        answer_due=entry["answer_due"],
-        accepted_at=entry["at"],
-        overdue=frozenset(),
-    )
+    return {
+        "agreed_date": agreed,
+        "answer_due": entry["answer_due"],
+        "accepted_at": entry["at"],
+        "overdue": frozenset(),
+    }
 
 
-def _forwarded(case: Case, entry: Entry, personal: Values) -> Case:
-    return _said(_at_new_recipient(case, entry), entry, personal)
+def _forwarded(case: Case, entry: Entry, personal: Values) -> Changes:
+    return {**_at_new_recipient(entry), **_said(case, entry, personal)}
 
 
-def _at_new_recipient(case: Case, entry: Entry) -> Case:
-    return replace(
-        case,
-        recipient=Side(**entry["recipient"]),
-        acceptance_due=entry["acceptance_due"],
-        behind=tuple(entry["behind"]),
-        arrived_at=entry["at"],
-        accepted_at=None,
-        agreed_date=None,
-        answer_due=None,
-        handlers=(),
-        kept_answers={},
-        kept_comment=None,
-        answered=False,
-        overdue=frozenset(),
-    )
+def _at_new_recipient(entry: Entry) -> Changes:
+    return {
+        "recipient": Side(**entry["recipient"]),
+        "acceptance_due": entry["acceptance_due"],
+        "behind": tuple(entry["behind"]),
+        "arrived_at": entry["at"],
+        "accepted_at": None,
+        "agreed_date": None,
+        "answer_due": None,
+        "handlers": (),
+        "kept_answers": {},
+        "kept_comment": None,
+        "answered": False,
+        "overdue": frozenset(),
+    }
 
 
-def _rerouted(case: Case, entry: Entry, _: Values) -> Case:
+def _rerouted(case: Case, entry: Entry, _: Values) -> Changes:
     if entry["side"] == "sender":
-        return replace(case, sender=Side(**entry["sender"]))
+        return {"sender": Side(**entry["sender"])}
     if entry["side"] == "coordinator":
         swapped = tuple(entry["to"] if one == entry["gone"] else one for one in case.coordinators)
         approver = entry["to"] if case.approver == entry["gone"] else case.approver
-        return replace(case, coordinators=swapped, approver=approver)
+        return {"coordinators": swapped, "approver": approver}
     if "acceptance_due" in entry:
-        return _at_new_recipient(case, entry)
-    return replace(case, recipient=Side(**entry["recipient"]), handlers=())
+        return _at_new_recipient(entry)
+    return {"recipient": Side(**entry["recipient"]), "handlers": ()}
 
 
-def _assigned(case: Case, entry: Entry, _: Values) -> Case:
-    return replace(case, handlers=tuple(entry["handlers"]))
+def _assigned(_case: Case, entry: Entry, _: Values) -> Changes:
+    return {"handlers": tuple(entry["handlers"])}
 
 
-def _split(case: Case, entry: Entry, _: Values) -> Case:
+def _split(case: Case, entry: Entry, _: Values) -> Changes:
     child = Child(entry["child"], Side(**entry["to"]), tuple(entry["questions"]), entry["wished_date"])
-    return replace(case, children=(*case.children, child))
+    return {"children": (*case.children, child)}
 
 
-def _child_moved(case: Case, entry: Entry, personal: Values) -> Case:
+def _child_moved(case: Case, entry: Entry, personal: Values) -> Changes:
     children = tuple(
         replace(child, state=entry["child_state"], to=Side(**entry["to"])) if child.id == entry["child"] else child
         for child in case.children
     )
     lost = entry["child_state"] in ENDED - _ANSWERED
     kept = {**case.kept_answers, **personal.get("answers", {})}
-    moved = replace(case, children=children, kept_answers=kept, answered=case.answered and not lost)
-    return _complete(moved, entry, {"answers": kept, "comment": case.kept_comment}) if entry["completes"] else moved
+    moved = {"children": children, "kept_answers": kept, "answered": case.answered and not lost}
+    whole = {"answers": kept, "comment": case.kept_comment}
+    return {**moved, **_complete(case, entry, whole)} if entry["completes"] else moved
 
 
-def _answers_kept(case: Case, _: Entry, personal: Values) -> Case:
+def _answers_kept(case: Case, _: Entry, personal: Values) -> Changes:
     kept = {**case.kept_answers, **personal.get("answers", {})}
-    return replace(case, kept_answers=kept, kept_comment=personal.get("comment") or case.kept_comment)
+    return {"kept_answers": kept, "kept_comment": personal.get("comment") or case.kept_comment}
 
 
-def _answered(case: Case, entry: Entry, personal: Values) -> Case:
-    return replace(_answers_kept(case, entry, personal), answered=True)
+def _answered(case: Case, entry: Entry, personal: Values) -> Changes:
+    return {**_answers_kept(case, entry, personal), "answered": True}
 
 
-def _replied(case: Case, entry: Entry, personal: Values) -> Case:
+def _replied(case: Case, entry: Entry, personal: Values) -> Changes:
     answers = {**case.kept_answers, **personal.get("answers", {})}
     return _complete(case, entry, {"answers": answers, "comment": personal.get("comment") or case.kept_comment})
 
 
-def _complete(case: Case, entry: Entry, given: Values) -> Case:
+def _complete(case: Case, entry: Entry, given: Values) -> Changes:
     asked = {code: value for code, value in given["answers"].items() if code in case.questions}
-    return replace(
-        case,
-        answers=asked,
-        reply_comment=given["comment"],
-        kept_answers={},
-        kept_comment=None,
-        answered=True,
-        replied_at=case.replied_at or entry["at"],
-        first_agreed=case.first_agreed or case.agreed_date,
-    )
+    return {
+        "answers": asked,
+        "reply_comment": given["comment"],
+        "kept_answers": {},
+        "kept_comment": None,
+        "answered": True,
+        "replied_at": case.replied_at or entry["at"],
+        "first_agreed": case.first_agreed or case.agreed_date,
+    }
 
 
-def _clarification_asked(case: Case, entry: Entry, personal: Values) -> Case:
-    asked = replace(case, clarification_due=entry["clarification_due"], overdue=case.overdue - {"clarification"})
-    return _said(asked, entry, personal)
+def _clarification_asked(case: Case, entry: Entry, personal: Values) -> Changes:
+    asked = {"clarification_due": entry["clarification_due"], "overdue": case.overdue - {"clarification"}}
+    return {**asked, **_said(case, entry, personal)}
 
 
-def _clarified(case: Case, entry: Entry, personal: Values) -> Case:
+def _clarified(case: Case, entry: Entry, personal: Values) -> Changes:
     answers = {**case.answers, **case.kept_answers, **personal.get("answers", {})}
-    return _said(replace(case, answers=answers, kept_answers={}, clarification_due=None), entry, personal)
+    again = {"answers": answers, "kept_answers": {}, "clarification_due": None}
+    return {**again, **_said(case, entry, personal)}
 
 
-def _referred(case: Case, entry: Entry, personal: Values) -> Case:
-    called = replace(case, coordinators=tuple(entry["coordinators"]), last_word=None, heard=frozenset())
-    return _said(called, entry, personal)
+def _referred(case: Case, entry: Entry, personal: Values) -> Changes:
+    called: Changes = {"coordinators": tuple(entry["coordinators"]), "last_word": None, "heard": frozenset()}
+    return {**called, **_said(case, entry, personal)}
 
 
-def _spoken(case: Case, entry: Entry, personal: Values) -> Case:
-    return _said(replace(case, last_word=entry["by"], heard=case.heard | {entry["by"]}), entry, personal)
+def _spoken(case: Case, entry: Entry, personal: Values) -> Changes:
+    spoken = {"last_word": entry["by"], "heard": case.heard | {entry["by"]}}
+    return {**spoken, **_said(case, entry, personal)}
 
 
-def _closed(case: Case, entry: Entry, _: Values) -> Case:
-    return replace(case, rating=entry["rating"])
+def _closed(_case: Case, entry: Entry, _: Values) -> Changes:
+    return {"rating": entry["rating"]}
 
 
-def _said(case: Case, entry: Entry, personal: Values) -> Case:
+def _said(case: Case, entry: Entry, personal: Values) -> Changes:
     if not entry.get("says"):
-        return case
+        return {}
     remark = Remark(entry["what"], entry["at"], entry["by"], personal.get("text"))
-    return replace(case, remarks=(*case.remarks, remark))
+    return {"remarks": (*case.remarks, remark)}
 
 
-def _overdue(case: Case, entry: Entry, _: Values) -> Case:
-    return replace(case, overdue=case.overdue | {entry["kind"]})
+def _overdue(case: Case, entry: Entry, _: Values) -> Changes:
+    return {"overdue": case.overdue | {entry["kind"]}}
 
 
-def _idle(case: Case, entry: Entry, _: Values) -> Case:
+def _idle(case: Case, entry: Entry, _: Values) -> Changes:
     called = tuple(entry["coordinators"])
     # Whoever has not spoken for so long cannot keep the other from deciding.
-    return replace(case, coordinators=called, heard=case.heard | frozenset(called))
+    return {"coordinators": called, "heard": case.heard | frozenset(called)}
 
 
-def _blocked(case: Case, _entry: Entry, _: Values) -> Case:
-    return replace(case, blocked=True)
+def _blocked(_case: Case, _entry: Entry, _: Values) -> Changes:
+    return {"blocked": True}
 
 
-def _correction_asked(case: Case, entry: Entry, personal: Values) -> Case:
-    return replace(case, correction=Correction(entry["by"], entry["erase"], personal.get("particulars", {})))
+def _correction_asked(_case: Case, entry: Entry, personal: Values) -> Changes:
+    return {"correction": Correction(entry["by"], entry["erase"], personal.get("particulars", {}))}
 
 
-def _corrected(case: Case, _: Entry, personal: Values) -> Case:
+def _corrected(case: Case, _: Entry, personal: Values) -> Changes:
     """From here on another key counts: what was said before stands in this entry, or nowhere."""
     remarks = tuple(
         replace(remark, said=said) for remark, said in zip(case.remarks, personal.get("remarks", ()), strict=False)
     )
-    return replace(
-        case,
-        particulars=personal.get("particulars", {}),
-        comment=personal.get("comment"),
-        answers=personal.get("answers", {}),
-        reply_comment=personal.get("reply_comment"),
-        kept_answers=personal.get("kept_answers", {}),
-        kept_comment=personal.get("kept_comment"),
-        remarks=remarks or tuple(replace(remark, said=None) for remark in case.remarks),
-        correction=None,
-    )
+    return {
+        "particulars": personal.get("particulars", {}),
+        "comment": personal.get("comment"),
+        "answers": personal.get("answers", {}),
+        "reply_comment": personal.get("reply_comment"),
+        "kept_answers": personal.get("kept_answers", {}),
+        "kept_comment": personal.get("kept_comment"),
+        "remarks": remarks or tuple(replace(remark, said=None) for remark in case.remarks),
+        "correction": None,
+    }
 
 
-def _erased(case: Case, _entry: Entry, _: Values) -> Case:
+def _erased(case: Case, _entry: Entry, _: Values) -> Changes:
     silent = tuple(replace(remark, said=None) for remark in case.remarks)
-    return replace(
-        case,
-        particulars={},
-        comment=None,
-        answers={},
-        reply_comment=None,
-        kept_answers={},
-        kept_comment=None,
-        remarks=silent,
-        correction=None,
-        erased=True,
-    )
+    return {
+        "particulars": {},
+        "comment": None,
+        "answers": {},
+        "reply_comment": None,
+        "kept_answers": {},
+        "kept_comment": None,
+        "remarks": silent,
+        "correction": None,
+        "erased": True,
+    }
 
 
 _APPLY: Final = {

@@ -11,7 +11,7 @@ from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View
 from contracts.refusal import Refusal
 from services.casework.calendar import years_around
-from services.casework.case import Case, case_from
+from services.casework.case import Case, Fold
 from services.casework.deadlines import deadlines_of
 from services.casework.facts import Facts
 from services.casework.knowledge import NotAtHand
@@ -69,7 +69,7 @@ class CaseDesk:
         await facts.read_areas({c.body.area for c in commands if hasattr(c.body, "area")})
         self._look_up_holidays(commands, facts)
         cut_off = await self._store.cut_off(c.system for c in commands if c.system != OWN_SYSTEM)
-        settled = await self._settle(commands, facts, _decider(facts, cut_off))
+        settled = await self._settle(commands, facts, _decider(facts, cut_off, self._store.fold))
         return await self._answers(commands, settled, facts)
 
     def _look_up_holidays(self, commands: Sequence[Command], facts: Facts) -> None:
@@ -92,7 +92,11 @@ class CaseDesk:
     async def _answers(
         self, commands: Sequence[Command], settled: Sequence[Settled | Later], facts: Facts
     ) -> Sequence[Answer | Later]:
-        cases = [None if isinstance(s, Later) else _case(c, s) for c, s in zip(commands, settled, strict=True)]
+        fold = self._store.fold
+        cases = [
+            None if isinstance(s, Later) else fold(place_of(c), s.history)
+            for c, s in zip(commands, settled, strict=True)
+        ]
         told = [
             self._told(s, case, facts) if case and isinstance(s, Settled) and not s.refusal else {}
             for s, case in zip(settled, cases, strict=True)
@@ -170,16 +174,16 @@ def own_place_of(command: Command) -> str:
     return case_id(command.system, command.message_id)
 
 
-def _decider(facts: Facts, cut_off: Set[str]) -> Callable[[History, Command], Decision]:
+def _decider(facts: Facts, cut_off: Set[str], fold: Fold) -> Callable[[History, Command], Decision]:
     def decided(history: History, command: Command) -> Decision:
         if command.system == OWN_SYSTEM:
-            return _own(history, command, facts)
+            return _own(fold(place_of(command), history), command, facts)
         if command.system in cut_off:  # what it had sent before it was
             return Refuse(Refusal("system-suspended"))
         if wrong := _not_entitled(facts, command):
             return _refuse(Refusal(wrong, "authority"), command)
         if getattr(command.body, "case", None):
-            return _on_case(history, command, facts)
+            return _on_case(fold(place_of(command), history), command, facts)
         if history:  # another command's case has this number: as likely as guessing a password
             return Refuse(Refusal("message-id-reused", "message_id"))
         entry = decide(None, command.body, facts, facts.now)
@@ -188,8 +192,8 @@ def _decider(facts: Facts, cut_off: Set[str]) -> Callable[[History, Command], De
     return decided
 
 
-def _own(history: History, command: Command, facts: Facts) -> Decision:
-    entry = decide(case_from(place_of(command), history), command.body, facts, facts.now)
+def _own(case: Case | None, command: Command, facts: Facts) -> Decision:
+    entry = decide(case, command.body, facts, facts.now)
     return Drop(entry) if isinstance(entry, Refusal) else Change(entry)
 
 
@@ -202,8 +206,7 @@ def _not_entitled(facts: Facts, command: Command) -> str | None:
     return None if actor.active else "authority-not-active"
 
 
-def _on_case(history: History, command: Command, facts: Facts) -> Decision:
-    case = case_from(place_of(command), history)
+def _on_case(case: Case | None, command: Command, facts: Facts) -> Decision:
     if case is None or not case.is_party(getattr(command.body, "authority", "")):
         # The same words for a case of others as for none: nobody learns which numbers exist.
         return Refuse(Refusal("unknown-case", "case"))
@@ -250,7 +253,3 @@ def _now() -> datetime:
 def _named(commands: Sequence[Command]) -> set[str]:
     named = (getattr(c.body, name, None) for c in commands for name in _NAMED)
     return {authority for authority in named if authority}
-
-
-def _case(command: Command, settled: Settled) -> Case | None:
-    return case_from(place_of(command), settled.history)

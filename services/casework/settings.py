@@ -23,7 +23,9 @@ class Settings(ServiceSettings):
     epoch: int = 1
     """Raised after the database was restored from a backup: counts before a case's version."""
     sweep_every: float = Field(default=1.0, gt=0, allow_inf_nan=False)
-    """Seconds after which a replica looks again for what is due, and counts what has moved."""
+    """Seconds after which a replica looks again for what is due."""
+    count_every: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """Seconds after which it counts again, for the scoreboard, what has moved."""
 
     def roots(self) -> list[bytes]:
         """Return the root keys, the one that wraps first. Raises ValueError, without quoting them."""

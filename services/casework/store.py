@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from contracts.directory import AuthorityState, Compare, Replayed, SystemState
 from contracts.translation import AreaPublished, AreaRules
-from services.casework.case import Side, case_from
+from services.casework.case import Fold, Side
 from services.casework.deadlines import next_of
 from services.casework.knowledge import Access, Area, Authority
 from services.casework.scores import facts_of
@@ -30,7 +30,8 @@ class Store:
     def __init__(self, database: Database, sealer: Sealer | None = None) -> None:
         """Nothing is read or written here. `sealer` keeps what is personal."""
         self.collection = database["cases"]
-        self.cases = Histories(self.collection, _projection, sealer)
+        self.fold = Fold()
+        self.cases = Histories(self.collection, self._projection, sealer)
         self.gone = database["gone"]
         self.counters = database["scores"]
         self._authorities = ReadModel(database["authorities"])
@@ -118,6 +119,26 @@ class Store:
             await self._rules.insert_one(document)
         await self._areas.put(event.area, event.version, {})
 
+    def _projection(self, number: str, history: History) -> Document:
+        """The fields by which cases are looked up, and what the scoreboard counts. All of them follow from the history."""
+        case = self.fold(number, history)
+        if case is None:
+            return {}
+        following = next_of(case)
+        return {
+            "state": case.state,
+            "open": case.open,
+            "area": case.area,
+            "countries": [side.country for side in (case.sender, case.recipient) if side],
+            "parties": list(case.parties),
+            "turn": case.turn,
+            "changed_at": case.changed_at,
+            "act_at": following[1] if following else None,
+            "blocked": case.blocked,
+            "score": facts_of(case),
+            "uncounted": True,
+        }
+
 
 def _authority_thing(event: AuthorityState) -> Thing:
     return event.id, event.version, event.model_dump(mode="json", exclude={"id", "version"})
@@ -143,24 +164,3 @@ def _authority(key: str, found: Document) -> Authority:
 
 def _access(found: Document) -> Access:
     return Access(found["coordinator"], tuple(found["request_coordinators"]), tuple(found["linked"]))
-
-
-def _projection(history: History) -> Document:
-    """The fields by which cases are looked up, and what the scoreboard counts. All of them follow from the history."""
-    case = case_from("", history)
-    if case is None:
-        return {}
-    following = next_of(case)
-    return {
-        "state": case.state,
-        "open": case.open,
-        "area": case.area,
-        "countries": [side.country for side in (case.sender, case.recipient) if side],
-        "parties": list(case.parties),
-        "turn": case.turn,
-        "changed_at": case.changed_at,
-        "act_at": following[1] if following else None,
-        "blocked": case.blocked,
-        "score": facts_of(case),
-        "uncounted": True,
-    }

@@ -1,6 +1,6 @@
 """What is personal in a case, sealed under the case's own key (Regulation (EU) 1024/2012, Art. 14).
 
-Each case has a data key, wrapped by the key of the month in which it was made; the wrapped key is the case's `secret`.
+Each case has a data key, sealed by the key of the month in which it was made; the sealed key is the case's `secret`.
 Without it, or without the month's key, nobody can read what was sealed: not in older backups either.
 """
 
@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 
 from services.casework.keys import KEY_BYTES, KeyStore
 from services.chassis.histories import Entry, Secret
@@ -39,7 +38,7 @@ class Vault:
         first = max((place for place, one in enumerate(history) if one["what"] == RENEWING), default=0)
         if not secret or not any("sealed" in entry for entry in history[first:]):
             return list(history)
-        key = self._data_key(secret)
+        key = self._data_key(document_id, secret)
         if key is None:
             return list(history)
         cipher = AESGCM(key)
@@ -53,33 +52,39 @@ class Vault:
         if not personal:
             return secret, rest
         if secret is None or entry["what"] == RENEWING:
-            secret, key = self._new(entry["at"])
+            secret, key = self._new(document_id, entry["at"])
         else:
-            key = self._data_key(secret)
+            key = self._data_key(document_id, secret)
         if key is None:  # the month's key is gone, and with it what was there: what comes now is not kept either
             return secret, rest
-        nonce = os.urandom(_NONCE_BYTES)
         words = json.dumps(personal, ensure_ascii=False, separators=(",", ":")).encode()
-        return secret, {**rest, "sealed": nonce + AESGCM(key).encrypt(nonce, words, document_id.encode())}
+        return secret, {**rest, "sealed": _seal(key, words, document_id)}
 
-    def _new(self, at: datetime) -> tuple[Secret, bytes | None]:
+    def _new(self, document_id: str, at: datetime) -> tuple[Secret, bytes | None]:
         month = at.astimezone(UTC).strftime("%Y-%m")
         wrapping = self._keys.made(month)
         if wrapping is None:
             raise RuntimeError(f"the key of {month} is destroyed already")
         key = secrets.token_bytes(KEY_BYTES)
-        return {"month": month, "wrapped": aes_key_wrap(wrapping, key)}, key
+        return {"month": month, "key": _seal(wrapping, key, document_id)}, key
 
-    def _data_key(self, secret: Secret) -> bytes | None:
+    def _data_key(self, document_id: str, secret: Secret) -> bytes | None:
         assert secret
         wrapping = self._keys.key_of(secret["month"])
-        return aes_key_unwrap(wrapping, secret["wrapped"]) if wrapping else None
+        return _open(AESGCM(wrapping), secret["key"], document_id) if wrapping else None
+
+
+def _seal(key: bytes, words: bytes, document_id: str) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, words, document_id.encode())
+
+
+def _open(cipher: AESGCM, sealed: bytes, document_id: str) -> bytes:
+    return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], document_id.encode())
 
 
 def _opened(cipher: AESGCM, document_id: str, entry: Entry) -> Entry:
-    sealed = entry.get("sealed")
-    if sealed is None:
+    if "sealed" not in entry:
         return entry
-    words = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], document_id.encode())
-    personal: dict[str, Any] = json.loads(words)
+    personal: dict[str, Any] = json.loads(_open(cipher, entry["sealed"], document_id))
     return {**entry, "personal": personal}

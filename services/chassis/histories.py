@@ -58,7 +58,7 @@ class Drop:
 
 Decision = Change | Refuse | Later | Drop
 Decide = Callable[[History, Command], Decision]
-Projection = Callable[[History], Document]
+Projection = Callable[[str, History], Document]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class _Draft:
         return bool(self.new_entries or self.new_refusals)
 
     def operation(self, projection: Projection) -> InsertOne[Mapping[str, Any]] | UpdateOne:
-        fields = projection(tuple(self.history)) if self.history else {"expires": _now() + TOMBSTONES_KEPT}
+        fields = projection(self.id, tuple(self.history)) if self.history else {"expires": _now() + TOMBSTONES_KEPT}
         if not self.rev:
             whole: Document = {"_id": self.id, "rev": 1, "history": self.new_entries, "refused": self.new_refusals}
             if self.secret:

@@ -30,8 +30,8 @@ class Store:
         sure = ReadConcern("majority")
         self.documents = database["authorities"].with_options(read_concern=sure)
         self._systems = database["systems"].with_options(read_concern=sure)
-        self.authorities = Histories(self.documents, authority_fields)
-        self.systems = Histories(self._systems, _system_fields)
+        self.authorities = Histories(self.documents, lambda _, history: authority_fields(history))
+        self.systems = Histories(self._systems, lambda _, history: _system_fields(history))
 
     async def prepare(self) -> None:
         """Make the indexes."""

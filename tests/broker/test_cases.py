@@ -100,7 +100,14 @@ PARTS = {
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """An exchange of its own, in which days are short and what is due is looked for often."""
-    settings = {"casework": {"IMI_DAY": f"PT{DAY_S}S", "IMI_SWEEP_EVERY": "0.2", "IMI_COMPARE_EVERY": "2"}}
+    settings = {
+        "casework": {
+            "IMI_DAY": f"PT{DAY_S}S",
+            "IMI_SWEEP_EVERY": "0.2",
+            "IMI_COUNT_EVERY": "0.2",
+            "IMI_COMPARE_EVERY": "2",
+        }
+    }
     with exchange(tmp_path_factory.mktemp("cases"), settings) as started:
         yield started
 

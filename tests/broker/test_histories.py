@@ -54,7 +54,7 @@ async def database(addresses: Addresses) -> AsyncIterator[mongo.Database]:
 
 def writer(database: mongo.Database) -> Histories:
     """One of several replicas that write the same collection."""
-    return Histories(database["notes"], lambda history: {"words": [entry["word"] for entry in history]})
+    return Histories(database["notes"], lambda _, history: {"words": [entry["word"] for entry in history]})
 
 
 def note(place: str, word: str = "x", message_id: str | None = None, system: str = "s") -> Command:
@@ -264,7 +264,7 @@ class Counted:
 async def test_a_group_folds_all_commands_of_a_document_into_one_write(database: mongo.Database) -> None:
     """Fifty commands on five documents are five operations in one bulk; each result is the state after its command."""
     counted: Any = Counted(database["notes"])
-    histories = Histories(counted, lambda _: {})
+    histories = Histories(counted, lambda *_: {})
     commands = [note(f"d{n % 5}", str(n)) for n in range(50)]
     results = await settle(histories, commands)
     assert counted.writes == [5]

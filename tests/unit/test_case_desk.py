@@ -19,7 +19,7 @@ from contracts.refusal import Refusal
 from contracts.translation import AreaRules
 from contracts.types import Message
 from services.casework import handlers
-from services.casework.case import case_from
+from services.casework.case import Fold, case_from
 from services.casework.facts import Facts
 from services.casework.handlers import CaseDesk
 from services.casework.knowledge import Access, Area, Authority
@@ -66,6 +66,7 @@ class MemoryStore:
         self.suspended: set[str] = set()
         self.known: dict[str, Authority] = dict(KNOWN)
         self.area = AREA
+        self.fold = Fold()
 
     async def cut_off(self, systems: Iterable[str]) -> frozenset[str]:
         return frozenset(self.suspended.intersection(systems))
@@ -104,7 +105,7 @@ def decided(history: tuple[Entry, ...], body: Message, system: str, **changes: A
     numbers = {*KNOWN, *known}
     facts.authorities = {number: known.get(number) for number in numbers}
     facts.areas = {AREA.code: AREA}
-    return handlers._decider(facts, frozenset())(history, command(body, system, age=changes.get("age", 10.0)))
+    return handlers._decider(facts, frozenset(), Fold())(history, command(body, system, age=changes.get("age", 10.0)))
 
 
 SYSTEMS: list[tuple[str, dict[str, Any], str, str]] = [
