@@ -120,7 +120,7 @@ class Store:
         await self._areas.put(event.area, event.version, {})
 
     def _projection(self, number: str, history: History) -> Document:
-        """The fields by which cases are looked up, and what the scoreboard counts. All of them follow from the history."""
+        """The fields by which cases are looked up, and what the scoreboard counts: all follow from the history."""
         case = self.fold(number, history)
         if case is None:
             return {}
