@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history clean
+.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history prove-cases clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -57,6 +57,9 @@ bench-flood: setup ## one system floods, the others search on
 
 bench-history: setup ## a case with 1,000, 100,000 and 1,000,000 others stored beside it
 	$(VENV)/python -m bench.history
+
+prove-cases: setup ## ten thousand random commands on cases, while replicas of casework are killed
+	$(VENV)/python -m tests.proof.cases
 
 clean: ## remove what was made here, but not the virtualenv
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

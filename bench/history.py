@@ -46,6 +46,7 @@ from contracts.identity import derived_code
 from contracts.topology import OPERATOR
 from contracts.types import Message, User
 from deploy.local.exchange import Exchange, exchange
+from services.casework.counting import added
 
 SIZES: Final = (1_000, 100_000, 1_000_000)
 SLOWER: Final = 1.3
@@ -152,6 +153,7 @@ def _fill(cases: Collection[Document], templates: list[Document], size: int) -> 
         task = progress.add_task(f"{size:,} cases", total=size, completed=there)
         while some := list(islice(copies, _AT_ONCE)):
             cases.insert_many(some, ordered=False)
+            cases.database["scores"].bulk_write(added({**one, "counted": None} for one in some), ordered=False)
             progress.advance(task, len(some))
 
 
@@ -171,8 +173,8 @@ def _copy(template: Document, number: int) -> Document:
     made["act_at"] += timedelta(days=chance.randrange(30))
     if made["score"]:
         made["score"] |= {"country": chance.choice(_COUNTRIES), "month": made["changed_at"].strftime("%Y-%m")}
-    made["uncounted"] = True
-    made.pop("counted", None)
+    made["counted"] = made["score"]  # and so it is, by `_fill`
+    made.pop("uncounted", None)
     return made
 
 

@@ -12,6 +12,7 @@ from contracts.translation import AreaPublished
 from services.casework.counting import Scoreboard
 from services.casework.handlers import CaseDesk
 from services.casework.keys import KeyFolder
+from services.casework.metrics import EVERY, Figures
 from services.casework.public_holidays import PublicHolidays
 from services.casework.questions import Questions
 from services.casework.settings import Settings
@@ -47,6 +48,7 @@ async def main() -> None:
     sweeper, scoreboard = Sweeper(store, replay, keys, settings.epoch), Scoreboard(store)
     loops = [
         Loop("sweeping", sweeper.turn, settings.sweep_every),
+        Loop("figures", Figures(store, scoreboard).turn, EVERY),
         Loop("counting", scoreboard.turn, settings.count_every),
     ]
 

@@ -15,6 +15,7 @@ from services.casework.scores import FIGURES, difference
 from services.casework.store import Store
 
 AT_ONCE: Final = 500
+BATCHES: Final = 20
 
 
 class Scoreboard:
@@ -24,11 +25,14 @@ class Scoreboard:
         """Count the cases of `store`."""
         self._store = store
 
-    async def turn(self) -> int:
-        """Count the cases that have moved, so many at once at the most; return how many.
+    async def turn(self) -> None:
+        """Count the cases that have moved. Raises what the database raises; a backlog is worked off over some turns."""
+        for _ in range(BATCHES):
+            if await self.batch() < AT_ONCE:
+                return
 
-        Raises what the database raises; another replica that counts the same ones makes this one count nothing.
-        """
+    async def batch(self) -> int:
+        """Count so many at once at the most; return how many: none when another replica counts the same ones."""
         fields = {"score": 1, "counted": 1, "rev": 1}
         found = self._store.collection.find({"uncounted": True}, fields).limit(AT_ONCE)
         moved = [document async for document in found]
@@ -49,7 +53,7 @@ class Scoreboard:
         if written.matched_count < len(moved):  # somebody was faster with one: all of them another time
             await session.abort_transaction()
             return 0
-        additions = _added(moved)
+        additions = added(moved)
         if additions:
             await self._store.counters.bulk_write(additions, ordered=False, session=session)
         return len(moved)
@@ -81,7 +85,8 @@ class Scoreboard:
         return Recount(groups=len(plain), cases=cases, differing=differing, uncounted=waiting)
 
 
-def _added(moved: Iterable[Mapping[str, Any]]) -> list[UpdateOne]:
+def added(moved: Iterable[Mapping[str, Any]]) -> list[UpdateOne]:
+    """Return the writes that add to the counters what `score` of each case counts for, less what `counted` does."""
     sums = dict[tuple[str, str, str], dict[str, int]]()
     for one in moved:
         for group, figures in difference(one.get("score"), one.get("counted")).items():

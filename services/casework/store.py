@@ -20,6 +20,9 @@ from services.chassis.mongo import Database, Document
 from services.chassis.readmodel import ReadModel, Thing
 
 _CONNECTED = {"status": {"$ne": "closed"}}
+OF_OPEN: Final = "of-open"
+"""The index of the open cases alone."""
+_ONLY_OPEN: Final[dict[str, Any]] = {"partialFilterExpression": {"open": True}}
 GONE_FOR: Final = timedelta(minutes=10)
 """How long the cases of an authority that is no longer active are looked for: copies elsewhere may be as late."""
 
@@ -45,6 +48,7 @@ class Store:
         await self.cases.prepare()
         listed = [("parties", ASCENDING), ("open", DESCENDING), ("changed_at", DESCENDING), ("_id", DESCENDING)]
         await self.collection.create_index(listed, name="of-a-party")
+        await self.collection.create_index([("state", ASCENDING), ("overdue", ASCENDING)], name=OF_OPEN, **_ONLY_OPEN)
         await self.collection.create_index("act_at", sparse=True)
         await self.collection.create_index("uncounted", sparse=True)
         await self.collection.create_index("secret.month", sparse=True)
@@ -135,6 +139,7 @@ class Store:
             "changed_at": case.changed_at,
             "act_at": following[1] if following else None,
             "blocked": case.blocked,
+            "overdue": bool(case.overdue),
             "score": facts_of(case),
             "uncounted": True,
         }

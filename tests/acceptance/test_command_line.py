@@ -78,3 +78,34 @@ def test_a_system_sends_a_command_from_a_file_and_reads_its_outcome(world: World
     request = world.request(authority=world.ids["de-other"], wished_date="2020-01-01").model_dump_json()
     refused = imi("send", "casework.send_request.v1", "-", given=request, status=1, IMI_URL=world.url("de-other"))
     assert json.loads(refused)["refused"]["code"] == "date-in-the-past"
+
+
+@pytest.mark.servers
+def test_an_authority_reads_its_cases_and_their_proof_and_the_operator_checks_all(world: World, tmp_path: Path) -> None:
+    """Listed, exported as JSON and as a page, verified, counted; what a program reads is JSON."""
+    sender, operator = world.url("de-kammer"), world.url(OPERATOR)
+    authority = world.ids["de-kammer"]
+    command = world.request().model_dump_json(exclude_none=True)
+    sent = json.loads(imi("send", "casework.send_request.v1", "-", given=command, IMI_URL=sender))
+    number = sent["case"]["id"]
+    listed = json.loads(imi("cases", "list", "--authority", authority, "--json", IMI_URL=sender))
+    assert number in [case["id"] for case in listed]
+    assert number in imi("cases", "list", "--authority", authority, IMI_URL=sender, COLUMNS="200")
+    imi("cases", "export", number, str(tmp_path), "--authority", authority, IMI_URL=sender)
+    proof = json.loads((tmp_path / f"{number}.json").read_text())
+    assert proof["whole"]
+    assert [step["what"] for step in proof["steps"]] == ["sent"]
+    page = (tmp_path / f"{number}.html").read_text()
+    assert number in page
+    assert "<script" not in page
+    assert json.loads(imi("cases", "verify", "--case", number, "--json", IMI_URL=operator)) == {
+        "checked": 1,
+        "broken": [],
+    }
+    assert "0 broken" in imi("cases", "verify", IMI_URL=operator)
+    imi("cases", "verify", status=1, IMI_URL=sender)
+    assert json.loads(imi("retention", "run", "--dry-run", "--json", IMI_URL=operator))["dry_run"]
+    month = ("--first", "2026-01", "--last", "2099-12")
+    assert imi("scoreboard", *month, "--csv", IMI_URL=operator).startswith("country,area,requests")
+    assert isinstance(json.loads(imi("scoreboard", *month, "--json", IMI_URL=operator)), list)
+    imi("scoreboard", *month, IMI_URL=operator)

@@ -371,3 +371,11 @@ def test_a_stranger_is_no_party_in_any_state(state: str, action: str) -> None:
     assert not case.is_party(STRANGER)
     entry = decide(case, ACTIONS[action](STRANGER), known_in(state), NOW)
     assert isinstance(entry, Refusal)
+
+
+@pytest.mark.parametrize(("size", "version"), [(10_000_000, 5), (0, 5_000)], ids=["bytes", "steps"])
+def test_a_case_that_holds_as_much_as_it_can_is_only_brought_to_an_end(size: int, version: int) -> None:
+    """The database takes no larger document: further messages are refused, closing and withdrawing are not."""
+    full = replace(case_in("replied"), size=size, version=version)
+    assert proceed(full, ACTIONS["message"](SENDER), AREA.rules, NOW) == Refusal("case-full")
+    assert not isinstance(proceed(full, close(), AREA.rules, NOW), Refusal)
