@@ -37,7 +37,7 @@ class Deadline(Part):
     due: datetime
     coordinators: tuple[AuthorityId, ...] = ()
     """Who else is told once it has passed."""
-    remind: Annotated[tuple[Annotated[int, Field(ge=0, le=365)], ...], Field(max_length=5)] = (1,)
+    remind: Annotated[tuple[Annotated[int, Field(ge=0, le=365)], ...], Field(max_length=5)] = (2,)
 
 
 class Notice(Part):

@@ -94,16 +94,16 @@ def next_of(case: Case) -> tuple[Passing, datetime] | None:
     return min(pending(case).items(), key=lambda one: one[1], default=None)
 
 
-def deadlines_of(case: Case, remind: tuple[int, ...] = (1,)) -> tuple[Deadline, ...]:
+def deadlines_of(case: Case, remind: tuple[int, ...] = (2,)) -> tuple[Deadline, ...]:
     """Return what is still to be done, by whom, until when. What has been done is no longer among them.
 
     `remind` is how many days before an answer is due its authority is reminded.
     """
     recipient = case.recipient.authority if case.recipient else ""
     open_ones = (
-        ("awaiting-acceptance", "acceptance", case.acceptance_due, (1,)),
+        ("awaiting-acceptance", "acceptance", case.acceptance_due, (2,)),
         ("accepted", "answer", case.answer_due, remind),
-        ("clarification-requested", "clarification", case.clarification_due, (1,)),
+        ("clarification-requested", "clarification", case.clarification_due, (2,)),
     )
     return tuple(
         Deadline(kind=kind, authority=recipient, due=due, remind=days, coordinators=case.behind)

@@ -52,7 +52,7 @@ async def main() -> None:
     async def dates() -> list[str]:
         return [f"{NAME}.dates"]
 
-    desk, planner = Desk((), settings.max_body, no_commands), Planner(store, settings.remind_before)
+    desk, planner = Desk((), settings.max_body, no_commands), Planner(store, settings.gather_for)
     sending = sending_of(settings, store)
     parts = Parts(
         broker,

@@ -8,53 +8,83 @@ from typing import Final, Literal
 from contracts.dates import Dates, Deadline, DeadlineKind
 
 Kind = DeadlineKind
-Stage = Literal["reminder", "overdue"]
+Stage = Literal["reminder", "overdue", "escalated"]
 
+WEEK: Final = timedelta(days=7)
+WEEKS: Final = 8
+"""For so many weeks an authority, and who coordinates it, is told of what is overdue."""
 _FIRST_PAUSE: Final = timedelta(seconds=5)
 _LONGEST_PAUSE: Final = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One mail to one authority, however many addresses it has. `at` is when it is to go out."""
+    """One mail to one authority, however many addresses it has. `at` is when it is to go out.
+
+    `number` tells apart the mails of one stage: days before a deadline, weeks after it.
+    """
 
     kind: Kind
     stage: Stage
     authority: str
     due: datetime
     at: datetime
+    number: int = 0
 
     @property
     def key(self) -> str:
         """What it is, whenever it was planned: the same deadline's step has the same key in every plan of the case."""
-        return f"{self.kind}/{self.stage}/{self.authority}/{self.due.isoformat()}"
+        return f"{self.kind}/{self.stage}/{self.authority}/{self.due.isoformat()}/{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All mails that a version of a case calls for; none when every deadline is met or void."""
+    """All mails that a version of a case calls for; none when every deadline is met or void.
+
+    `awaited` is what is awaited of whom, overdue or not: `acceptance/HU-…`.
+    """
 
     case: str
     version: int
     steps: tuple[Step, ...]
+    awaited: tuple[str, ...] = ()
 
 
-def plan_of(dates: Dates, now: datetime, remind_before: timedelta) -> Plan:
-    """Return the plan for these dates: for each deadline a reminder before it, and a mail when it has passed."""
-    steps = {step.key: step for deadline in dates.deadlines for step in _steps(deadline, now, remind_before)}
-    return Plan(dates.case, dates.version, tuple(steps.values()))
+def plan_of(dates: Dates, now: datetime) -> Plan:
+    """Return the plan for these dates: for each deadline reminders before it, and mails when it has passed.
+
+    Once it has, the authority is told at once and then weekly, and from the first week on who coordinates it, too.
+    """
+    steps = {step.key: step for deadline in dates.deadlines for step in _steps(deadline, now)}
+    awaited = dict.fromkeys(f"{deadline.kind}/{deadline.authority}" for deadline in dates.deadlines)
+    return Plan(dates.case, dates.version, tuple(steps.values()), tuple(awaited))
 
 
-def _steps(deadline: Deadline, now: datetime, remind_before: timedelta) -> Iterator[Step]:
+def _steps(deadline: Deadline, now: datetime) -> Iterator[Step]:
     due = in_milliseconds(deadline.due)
     if due > now:
-        yield Step(deadline.kind, "reminder", deadline.authority, due, max(due - remind_before, now))
-    yield Step(deadline.kind, "overdue", deadline.authority, due, due)
+        yield from _reminders(deadline, due, now)
+    for week in range(WEEKS + 1):
+        at = due + week * WEEK
+        yield Step(deadline.kind, "overdue", deadline.authority, due, at, week)
+        for coordinator in deadline.coordinators if week else ():
+            yield Step(deadline.kind, "escalated", coordinator, due, at, week)
+
+
+def _reminders(deadline: Deadline, due: datetime, now: datetime) -> Iterator[Step]:
+    """Those that are still to come; where all would have been in the past, the last of them at once."""
+    days = sorted(set(deadline.remind), reverse=True)
+    ahead = [number for number in days if due - timedelta(days=number) >= now] or days[-1:]
+    for number in ahead:
+        at = max(due - timedelta(days=number), now)
+        yield Step(deadline.kind, "reminder", deadline.authority, due, at, number)
 
 
 def is_pointless(step: Step, now: datetime) -> bool:
     """Say whether what has become due in the meantime says more than this step would."""
-    return step.stage == "reminder" and now >= step.due
+    if step.stage == "reminder":
+        return now >= step.due
+    return step.number < WEEKS and now >= step.at + WEEK
 
 
 def next_try(now: datetime, tries: int) -> datetime:

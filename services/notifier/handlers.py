@@ -10,6 +10,7 @@ from services.chassis.desk import Answer
 from services.chassis.intake import Command
 from services.notifier import metrics
 from services.notifier.deadlines import Plan, in_milliseconds, plan_of
+from services.notifier.notices import Told, told_by
 
 
 class Plans(Protocol):
@@ -17,6 +18,9 @@ class Plans(Protocol):
 
     async def plan(self, plans: Sequence[Plan]) -> None:
         """Replace the plans of cases, one plan for each. What is not newer than what is there changes nothing."""
+
+    async def notice(self, notices: Sequence[Told], send_at: datetime) -> None:
+        """Keep what is to be told. What was kept before, told or not, stays as it is."""
 
 
 def _now() -> datetime:
@@ -26,22 +30,27 @@ def _now() -> datetime:
 class Planner:
     """The handler of the queue of dates."""
 
-    def __init__(self, plans: Plans, remind_before: timedelta, clock: Callable[[], datetime] = _now) -> None:
-        """Remind so long before each deadline."""
+    def __init__(self, plans: Plans, gather_for: timedelta, clock: Callable[[], datetime] = _now) -> None:
+        """Wait so long for more to tell the same authority."""
         self._plans = plans
-        self._remind_before = remind_before
+        self._gather_for = gather_for
         self._clock = clock
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Handled]:
-        """Plan for a group with one write: for each case by the newest of its dates."""
-        now, newest = in_milliseconds(self._clock()), dict[str, Dates]()
+        """Plan for a group: for each case by the newest of its dates; what has happened is told whatever followed."""
+        now, newest, told = in_milliseconds(self._clock()), dict[str, Dates](), list[Told]()
         for dates in map(_dates, deliveries):
+            told += told_by(dates)
             if dates.case not in newest or newest[dates.case].version < dates.version:
                 newest[dates.case] = dates
-        plans = [plan_of(dates, now, self._remind_before) for dates in newest.values()]
+        plans = [plan_of(dates, now) for dates in newest.values()]
         await self._plans.plan(plans)
+        if told:
+            await self._plans.notice(told, now + self._gather_for)
         for step in (step for plan in plans for step in plan.steps):
             metrics.PLANNED.labels(step.kind, step.stage).inc()
+        for one in told:
+            metrics.PLANNED.labels(one.kind, "notice").inc()
         return [Handled() for _ in deliveries]
 
 

@@ -1,6 +1,6 @@
 """An e-mail as its reader reads it: case number, deadline and link, never personal data. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
@@ -17,6 +17,7 @@ from babel.dates import format_date, format_time
 from contracts.identity import derived_uuid
 from contracts.languages import LAST_RESORT
 from services.notifier.deadlines import Step
+from services.notifier.notices import Told
 from services.notifier.zones import name_of_zone, zone_of
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -40,7 +41,12 @@ class Contact:
 
 def email_id(case: str, step: Step, address: str) -> str:
     """Return the identity of the mail to `address`: the same at every try, in every replica, in every plan."""
-    return derived_uuid("email", case, step.kind, step.stage, step.due.isoformat(), address)
+    return derived_uuid("email", case, step.kind, step.stage, step.due.isoformat(), str(step.number), address)
+
+
+def notices_id(told: Sequence[Told], address: str) -> str:
+    """Return the identity of the mail that tells all of this to `address`: the same at every try."""
+    return derived_uuid("notices", *sorted(one.id for one in told), address)
 
 
 class _Subject(UniqueUnstructuredHeader):
@@ -72,18 +78,33 @@ class Writer:
 
     def write(self, case: str, step: Step, contact: Contact, address: str, now: datetime) -> EmailMessage:
         """Return the mail to one of the contact's addresses. Raises `NotAnAddress`."""
-        language = self._language(step, contact)
+        language = self._language({f"{_code(step)}.subject", f"{_code(step)}.body"}, contact)
         text, fields = self._texts[language], self._fields(case, step, contact, language)
-        mail = self._addressed(case, step, address, now)
+        mail = self._addressed(email_id(case, step, address), case, address, now)
         mail["Subject"] = text[f"{_code(step)}.subject"].format_map(fields)
         paragraphs = (text[code].format_map(fields) for code in (f"{_code(step)}.body", "open", "footer"))
         mail.set_content("\n\n".join(paragraphs) + "\n", charset="utf-8", cte="quoted-printable")
         mail["Content-Language"] = language  # only now: setting the content clears such headers
         return mail
 
-    def _language(self, step: Step, contact: Contact) -> str:
+    def write_notices(self, told: Sequence[Told], contact: Contact, address: str, now: datetime) -> EmailMessage:
+        """Return one mail that tells all of this to one of the contact's addresses. Raises `NotAnAddress`."""
+        language = self._language({"notices.subject", *(f"notice.{one.kind}" for one in told)}, contact)
+        text = self._texts[language]
+        lines = [text[f"notice.{one.kind}"].format(case=one.case) for one in told]
+        single = told[0].case if len({one.case for one in told}) == 1 else None
+        mail = self._addressed(notices_id(told, address), single, address, now)
+        subject = lines[0].rstrip(".") if len(lines) == 1 else text["notices.subject"].format(count=len(lines))
+        mail["Subject"] = subject
+        links = [text["open"].format(link=self._link(one.case)) for one in told]
+        paragraphs = (f"{line}\n{link}" for line, link in zip(lines, links, strict=True))
+        mail.set_content("\n\n".join((*paragraphs, text["footer"])) + "\n", charset="utf-8", cte="quoted-printable")
+        mail["Content-Language"] = language
+        return mail
+
+    def _language(self, codes: Set[str], contact: Contact) -> str:
         """Return the first language of the contact's that has every text: no mail is half in one, half in another."""
-        needed = {f"{_code(step)}.subject", f"{_code(step)}.body", "open", "footer"}
+        needed = {*codes, "open", "footer"}
         whole = (language for language in contact.languages if needed <= self._texts.get(language, {}).keys())
         return next(whole, LAST_RESORT)
 
@@ -94,23 +115,26 @@ class Writer:
             "date": format_date(local, "long", locale),
             "time": format_time(local, "short", locale=locale),
             "zone": name_of_zone(local, locale),
-            "link": self._case_link.replace("{case}", case),
+            "link": self._link(case),
         }
 
-    def _addressed(self, case: str, step: Step, address: str, now: datetime) -> EmailMessage:
+    def _link(self, case: str) -> str:
+        return self._case_link.replace("{case}", case)
+
+    def _addressed(self, mail_id: str, case: str | None, address: str, now: datetime) -> EmailMessage:
         mail = EmailMessage(_POLICY)
         mail["From"] = self._sender
         mail["To"] = _address(address)
         mail["Date"] = format_datetime(now)
-        mail["Message-ID"] = f"<{email_id(case, step, address)}@{self._sender.domain}>"
-        # Never sent itself: it makes a mail program show all mails of a case together.
-        mail["References"] = f"<{derived_uuid('case-thread', case)}@{self._sender.domain}>"
+        mail["Message-ID"] = f"<{mail_id}@{self._sender.domain}>"
+        if case:  # never sent itself: it makes a mail program show all mails of a case together
+            mail["References"] = f"<{derived_uuid('case-thread', case)}@{self._sender.domain}>"
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
         return mail
 
 
 def _code(step: Step) -> str:
-    return f"{step.stage}.{step.kind}"
+    return step.stage if step.stage == "escalated" else f"{step.stage}.{step.kind}"
 
 
 def _address(address: str) -> Address:

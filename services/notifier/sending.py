@@ -1,7 +1,7 @@
 """The loop that sends what is due. Any number of replicas may run it on one database."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,14 +15,17 @@ from services.chassis.faults import outlast, passes
 from services.chassis.logs import where
 from services.notifier import metrics
 from services.notifier.deadlines import Step, is_pointless, next_try
-from services.notifier.mail import Contact, NotAnAddress, Writer, email_id
+from services.notifier.mail import Contact, NotAnAddress, Writer, email_id, notices_id
+from services.notifier.notices import Told, still_needed
 from services.notifier.smtp import Away, Postponed, Refused, Reply, Taken
-from services.notifier.store import Claim, Email
+from services.notifier.store import Claim, Email, Gathered
 
 log = structlog.get_logger()
 
 FINISH_WITHIN: Final = 10.0
 """Seconds that a shutdown waits for the mail in hand."""
+_NOTICES_AGAIN: Final = timedelta(minutes=5)
+"""After which notices that the server postponed are tried again, with what has come meanwhile."""
 _LONGEST_PAUSE: Final = 30.0
 """Seconds between two looks at a server that is away."""
 
@@ -45,6 +48,10 @@ class Claims(Protocol):
     async def contact(self, authority: str) -> Contact | None: ...  # noqa: D102
     async def recorded(self, ids: list[str]) -> set[str]: ...  # noqa: D102
     async def record(self, email: Email) -> None: ...  # noqa: D102
+    async def gather(self, now: datetime) -> Gathered | None: ...  # noqa: D102
+    async def awaited(self, cases: Iterable[str]) -> set[tuple[str, str]]: ...  # noqa: D102
+    async def told(self, gathered: Gathered, now: datetime) -> None: ...  # noqa: D102
+    async def tell_later(self, gathered: Gathered, until: datetime) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +142,62 @@ class Sending:
             for _ in range(self._pace.mails_per_turn):
                 claim = None if self._stopping.is_set() else await self._claims.claim(self._clock())
                 if claim is None:
-                    return False
+                    break
                 await self._attend(claim, courier)
+            return await self._tell_notices(courier) or claim is not None
+
+    async def _tell_notices(self, courier: Courier) -> bool:
+        """Tell what has happened, a mail for each authority; say whether there may be more. Raises `Away`."""
+        for _ in range(self._pace.mails_per_turn):
+            gathered = None if self._stopping.is_set() else await self._claims.gather(self._clock())
+            if gathered is None:
+                return False
+            await self._attend_to(gathered, courier)
+        return True
+
+    async def _attend_to(self, gathered: Gathered, courier: Courier) -> None:
+        try:
+            later = not await self._tell(gathered, courier)
+        except Away:
+            await outlast(lambda: self._claims.tell_later(gathered, self._clock()))
+            raise
+        await self._end_notices(gathered, later=later)
+
+    async def _end_notices(self, gathered: Gathered, *, later: bool) -> None:
+        if later and self._clock() - gathered.since <= self._pace.give_up_after:
+            metrics.POSTPONED.labels("notices", "notice").inc()
+            await outlast(lambda: self._claims.tell_later(gathered, self._clock() + _NOTICES_AGAIN))
+        else:
+            await outlast(lambda: self._claims.told(gathered, self._clock()))
+
+    async def _tell(self, gathered: Gathered, courier: Courier) -> bool:
+        """Say whether every address needs no further try."""
+        awaited = await self._claims.awaited(one.case for one in gathered.told)
+        needed = still_needed(gathered.told, awaited)
+        contact = await self._claims.contact(gathered.authority)
+        if not needed or contact is None:
+            return contact is not None or not needed
+        ids = {notices_id(needed, address): address for address in contact.addresses}
+        there, whole = await self._claims.recorded(list(ids)), True
+        for key, address in ids.items():
+            if key not in there:
+                whole &= await self._tell_one(key, needed, contact, address, courier)
+        return whole
+
+    async def _tell_one(self, key: str, told: list[Told], contact: Contact, address: str, courier: Courier) -> bool:
+        try:
+            reply = await courier.send(self._writer.write_notices(told, contact, address, self._clock()), address)
+        except NotAnAddress:
+            reply = Refused("not an e-mail address")
+        if isinstance(reply, Postponed):
+            return False
+        taken, cases = isinstance(reply, Taken), tuple(dict.fromkeys(one.case for one in told))
+        outcome = "sent" if taken else "failed"
+        kind = told[0].kind if len(told) == 1 else "notices"
+        email = Email(key, cases, kind, "notice", told[0].authority, address, self._clock(), outcome, reply.reply)
+        await outlast(lambda: self._claims.record(email))
+        (metrics.SENT if taken else metrics.FAILED).labels(kind, "notice").inc()
+        log.info("mail", cases=len(cases), kind=kind, step="notice", outcome=outcome)
         return True
 
     async def _attend(self, claim: Claim, courier: Courier) -> None:
@@ -207,7 +268,10 @@ class Sending:
     async def _record(self, claim: Claim, address: str | None, reply: Reply) -> None:
         step, at, taken = claim.step, self._clock(), isinstance(reply, Taken)
         key = email_id(claim.case, step, address or step.authority)
-        email = Email(key, claim.case, step, address, at, "sent" if taken else "failed", reply.reply)
+        outcome = "sent" if taken else "failed"
+        email = Email(
+            key, (claim.case,), step.kind, step.stage, step.authority, address, at, outcome, reply.reply, step.due
+        )
         await outlast(lambda: self._claims.record(email))
         (metrics.SENT if taken else metrics.FAILED).labels(step.kind, step.stage).inc()
         if taken:

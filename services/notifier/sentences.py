@@ -1,6 +1,6 @@
 """What an e-mail says, in English, by code. The other languages are in `services/notifier/locale/<language>.po`.
 
-{case}, {date}, {time}, {zone} and {link} are filled in; a translation keeps exactly those that its English text has.
+{case}, {date}, {time}, {zone}, {link} and {count} are filled in; a translation keeps those that its English text has.
 """
 
 from typing import Final
@@ -20,6 +20,34 @@ SENTENCES: Final[dict[str, str]] = {
         "Request {case} was to be answered by your authority until {date}, {time} ({zone}). "
         "Please answer it now, or tell the authority that sent it when you can."
     ),
+    "reminder.clarification.subject": "Please answer the clarification in case {case} by {date}",
+    "reminder.clarification.body": (
+        "Case {case} awaits a clarification from your authority until {date}, {time} ({zone})."
+    ),
+    "overdue.clarification.subject": "Overdue: the clarification in case {case} was due by {date}",
+    "overdue.clarification.body": (
+        "The clarification in case {case} was due from your authority by {date}, {time} ({zone}). Please give it now."
+    ),
+    "escalated.subject": "Overdue: case {case} is waiting for an authority that you coordinate",
+    "escalated.body": (
+        "A deadline in case {case} passed on {date}, {time} ({zone}). The authority that you coordinate has not acted."
+    ),
+    "notices.subject": "Notices from the exchange: {count}",
+    "notice.arrived": "Request {case} has arrived at your authority.",
+    "notice.accepted": "Your request {case} has been accepted.",
+    "notice.replied": "Your request {case} has been answered.",
+    "notice.clarification-asked": "A clarification is asked of you in case {case}.",
+    "notice.clarified": "The clarification in case {case} has been given.",
+    "notice.referred": "Case {case} has been referred to you as coordinator.",
+    "notice.decided": "The coordinators have decided in case {case}.",
+    "notice.forwarded": "Request {case} has been forwarded to your authority.",
+    "notice.withdrawn": "Request {case} has been withdrawn.",
+    "notice.refused": "Your request {case} has been refused.",
+    "notice.returned": "Your request {case} has been returned to you.",
+    "notice.approval-asked": "Request {case} awaits your approval.",
+    "notice.closed": "Case {case} has been closed.",
+    "notice.message": "A message has arrived in case {case}.",
+    "notice.idle": "Case {case} has stood still for a long time; you are involved as coordinator.",
     "open": "Open the case: {link}",
     "footer": (
         "This message was sent automatically by the Internal Market Information exchange. Please do not reply to it."

@@ -19,8 +19,8 @@ class Settings(ServiceSettings):
     """The sender's address, with a name before it or without. Its domain stands in every Message-ID."""
     case_link: str
     """Where a case is opened; `{case}` stands for its number."""
-    remind_before: timedelta = timedelta(days=2)
-    """How long before a deadline its reminder goes out."""
+    gather_for: timedelta = Field(default=timedelta(minutes=1), ge=timedelta(0))
+    """How long what has happened waits for more to tell the same authority in one mail."""
     poll_every: timedelta = Field(default=timedelta(seconds=1), gt=timedelta(0))
     """How long to rest when nothing is due."""
     mails_per_turn: int = Field(default=100, ge=1)

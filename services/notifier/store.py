@@ -15,11 +15,17 @@ from services.chassis.mongo import Database, Document
 from services.chassis.readmodel import ReadModel, Thing
 from services.notifier.deadlines import Plan, Step
 from services.notifier.mail import Contact
+from services.notifier.notices import Told
 
 LEASE: Final = timedelta(seconds=90)
 """How long a claim lasts unless renewed. More than a connection and a mail may take together (`smtp.SEND_WITHIN`)."""
 KEEP_EMAILS: Final = timedelta(days=3 * 366)
 """Regulation (EU) 1024/2012, Art. 14: deleted three years after a case's closure. An address may be a person's."""
+
+KEEP_NOTICES: Final = timedelta(days=90)
+"""For so long dates that come again tell nothing again."""
+MOST_NOTICES: Final = 100
+"""How many things one mail tells."""
 
 _CONNECTED: Final = {"status": {"$ne": "closed"}}
 _NEXT_AT: Final = {
@@ -40,16 +46,29 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Gathered:
+    """The right to tell an authority all of this in one mail, until the lease runs out; `since` when it was due."""
+
+    authority: str
+    token: str
+    told: tuple[Told, ...]
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Email:
     """What is remembered of a mail, sent or failed; never what it said. `to` is missing if no address was known."""
 
     id: str
-    case: str
-    step: Step
+    cases: tuple[str, ...]
+    kind: str
+    stage: str
+    authority: str
     to: str | None
     at: datetime
     outcome: str
     reply: str
+    due: datetime | None = None
 
 
 class Store:
@@ -59,13 +78,17 @@ class Store:
         """Nothing is read or written here."""
         self._deadlines = database["deadlines"]
         self._emails = database["emails"]
+        self._notices = database["notices"]
         self._authorities = ReadModel(database["authorities"])
         self._systems = ReadModel(database["systems"])
 
     async def prepare(self) -> None:
         """Make the indexes."""
         await self._deadlines.create_index([("next_at", 1)], sparse=True)
-        await self._emails.create_index([("case", 1)])
+        await self._notices.create_index([("send_at", 1)], sparse=True)
+        await self._notices.create_index([("authority", 1), ("send_at", 1)])
+        await self._notices.create_index([("done_at", 1)], expireAfterSeconds=int(KEEP_NOTICES.total_seconds()))
+        await self._emails.create_index([("cases", 1)])
         await self._emails.create_index([("at", 1)], expireAfterSeconds=int(KEEP_EMAILS.total_seconds()))
 
     async def systems(self) -> list[str]:
@@ -144,14 +167,56 @@ class Store:
         mine = {"_id": claim.case, "claim": claim.token}
         await self._deadlines.update_one(mine, [*changes, _NEXT_AT, _UNCLAIM])
 
+    async def notice(self, notices: Sequence[Told], send_at: datetime) -> None:
+        """Keep what is to be told. What was kept before, told or not, stays as it is."""
+        writes = [
+            UpdateOne(
+                {"_id": one.id},
+                {"$setOnInsert": {"kind": one.kind, "case": one.case, "authority": one.authority, "send_at": send_at}},
+                upsert=True,
+            )
+            for one in notices
+        ]
+        await self._notices.bulk_write(writes, ordered=False)
+
+    async def gather(self, now: datetime) -> Gathered | None:
+        """Claim all that is to be told to the authority that has waited longest; nothing when there is none."""
+        token, free = secrets.token_hex(8), {"send_at": {"$lte": now}, "claimed_until": {"$not": {"$gt": now}}}
+        first = await self._notices.find_one(free, sort=[("send_at", 1)])
+        if first is None:
+            return None
+        mine = {"$set": {"claim": token, "claimed_until": now + LEASE}}
+        of_it = {**free, "authority": first["authority"]}
+        waiting = self._notices.find(of_it, {"_id": 1}).sort("send_at", 1).limit(MOST_NOTICES)
+        there = [one["_id"] async for one in waiting]
+        await self._notices.update_many({"_id": {"$in": there}, **free}, mine)
+        held = [one async for one in self._notices.find({"claim": token}).sort([("send_at", 1), ("_id", 1)])]
+        told = tuple(Told(str(one["_id"]), one["kind"], one["case"], one["authority"]) for one in held)
+        return Gathered(first["authority"], token, told, min((one["send_at"] for one in held), default=now))
+
+    async def awaited(self, cases: Iterable[str]) -> set[tuple[str, str]]:
+        """Return pairs of a case and what is awaited in it of whom."""
+        found = self._deadlines.find({"_id": {"$in": sorted(set(cases))}}, {"awaited": 1})
+        return {(str(one["_id"]), what) async for one in found for what in one.get("awaited", ())}
+
+    async def told(self, gathered: Gathered, now: datetime) -> None:
+        """End the claim: all of it has been told, or is no longer worth it."""
+        done = {"$set": {"done_at": now}, "$unset": {"send_at": "", "claim": "", "claimed_until": ""}}
+        await self._notices.update_many({"claim": gathered.token}, done)
+
+    async def tell_later(self, gathered: Gathered, until: datetime) -> None:
+        """End the claim; it is told then, with what has come meanwhile."""
+        later = {"$set": {"send_at": until}, "$unset": {"claim": "", "claimed_until": ""}}
+        await self._notices.update_many({"claim": gathered.token}, later)
+
     async def recorded(self, ids: Sequence[str]) -> set[str]:
         """Return those mails of `ids` that were sent or given up."""
         return {str(found["_id"]) async for found in self._emails.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
 
     async def record(self, email: Email) -> None:
         """Remember a mail; what was remembered before stays."""
-        document = asdict(email) | {"_id": email.id, **_fields(email.step)}
-        del document["id"], document["step"]
+        document = {"_id": email.id, **asdict(email)}
+        del document["id"]
         try:
             await self._emails.insert_one(document)
         except DuplicateKeyError:
@@ -171,16 +236,23 @@ def _replacement(plan: Plan) -> list[Document]:
     steps = [_fields(step) | {"key": step.key, "at": step.at, "try_at": step.at, "tries": 0} for step in plan.steps]
     done = {"$ifNull": ["$done", []]}
     to_do = {"$filter": {"input": {"$literal": steps}, "cond": {"$not": [{"$in": ["$$this.key", done]}]}}}
-    changed = {"$mergeObjects": ["$$ROOT", {"version": plan.version, "plan": to_do}]}
+    fields = {"version": plan.version, "plan": to_do, "awaited": {"$literal": list(plan.awaited)}}
+    changed = {"$mergeObjects": ["$$ROOT", fields]}
     newer = {"$lt": [{"$ifNull": ["$version", 0]}, plan.version]}
     return [{"$replaceWith": {"$cond": [newer, changed, "$$ROOT"]}}, _NEXT_AT]
 
 
 def _fields(step: Step) -> Document:
-    return {"kind": step.kind, "stage": step.stage, "authority": step.authority, "due": step.due}
+    return {
+        "kind": step.kind,
+        "stage": step.stage,
+        "authority": step.authority,
+        "due": step.due,
+        "number": step.number,
+    }
 
 
 def _claim(found: dict[str, Any]) -> Claim:
     first = min(found["plan"], key=lambda step: step["try_at"])
-    step = Step(first["kind"], first["stage"], first["authority"], first["due"], first["at"])
+    step = Step(first["kind"], first["stage"], first["authority"], first["due"], first["at"], first["number"])
     return Claim(found["_id"], found["version"], found["claim"], step, first["tries"])

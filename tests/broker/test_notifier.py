@@ -26,6 +26,7 @@ from deploy.local.waiting import until
 from services.chassis import mongo
 from services.notifier.deadlines import plan_of
 from services.notifier.mail import Writer
+from services.notifier.notices import Told
 from services.notifier.sending import Pace, Sending
 from services.notifier.sentences import SENTENCES
 from services.notifier.smtp import Away, Server, courier
@@ -84,7 +85,7 @@ class Post:
         """Have dates of a case arrive."""
         deadlines = tuple(Deadline(kind="acceptance", authority=AUTHORITY, due=one) for one in due)
         dates = Dates(case=case, version=version, area="services", at=self.now, deadlines=deadlines)
-        await self.store.plan([plan_of(dates, self.now, 2 * DAY)])
+        await self.store.plan([plan_of(dates, self.now)])
 
     async def contact(self, version: int, *addresses: str) -> None:
         """Have the registry tell how the authority is written to."""
@@ -133,15 +134,15 @@ async def post(database: mongo.Database, tmp_path: Path) -> AsyncIterator[Post]:
         yield made
 
 
-async def test_a_deadline_is_reminded_of_once_and_called_overdue_once(post: Post) -> None:
-    """Nothing before its time, then the reminder, then the overdue mail, and then nothing for ever."""
+async def test_a_deadline_is_reminded_of_once_and_called_overdue_and_after_weeks_for_the_last_time(post: Post) -> None:
+    """Nothing before its time, then the reminder, then the overdue mail; of the weeks slept through only the last."""
     case, arrived = number(), []
     await post.plan(case, 1, DUE)
     for at in (START, DUE - 2 * DAY - HOUR, DUE - 2 * DAY, DUE - HOUR, DUE, DUE + HOUR, DUE + 99 * DAY):
         await post.turn(at)
         arrived.append(post.subjects)
     reminded, both = ["Please"], ["Please", "Overdue:"]
-    assert arrived == [[], [], reminded, reminded, both, both, both]
+    assert arrived == [[], [], reminded, reminded, both, both, [*both, "Overdue:"]]
     assert all(case in mail["Subject"] for mail in post.mailbox.mails)
     document = await post.database["deadlines"].find_one({"_id": case})
     assert document
@@ -149,6 +150,7 @@ async def test_a_deadline_is_reminded_of_once_and_called_overdue_once(post: Post
     emails = await post.emails()
     assert [(one["stage"], one["to"], one["outcome"]) for one in emails] == [
         ("reminder", "office@hu.example", "sent"),
+        ("overdue", "office@hu.example", "sent"),
         ("overdue", "office@hu.example", "sent"),
     ]
     assert {one["reply"] for one in emails} == {"250 kept"}
@@ -169,7 +171,7 @@ async def test_several_replicas_send_each_mail_once(post: Post) -> None:
     await asyncio.to_thread(until, lambda: len(post.mailbox.mails) >= 160, "mails are missing", 30)
     for loop in loops:
         await loop.end()
-    await post.turn(DUE + 99 * DAY)
+    await post.turn(DUE + HOUR)
     ids = [str(mail["Message-ID"]) for mail in post.mailbox.mails]
     assert len(ids) == len(set(ids)) == 160
 
@@ -187,6 +189,7 @@ async def test_newer_dates_cancel_and_older_ones_change_nothing(post: Post) -> N
     await post.turn(DUE + HOUR)
     assert len(post.mailbox.mails) == 1
     assert repeated in post.mailbox.mails[0]["Subject"]
+    await post.plan(repeated, 3)
     await post.turn(DUE + 29 * DAY)
     assert moved in post.mailbox.mails[1]["Subject"]
     assert post.subjects == ["Overdue:", "Please"]
@@ -285,6 +288,33 @@ async def test_what_the_server_says_to_an_address_decides(post: Post) -> None:
         "gone@hu.example": "550 no such user",
         "busy@hu.example": "250 kept",
     }
+
+
+async def test_what_has_happened_is_gathered_for_a_minute_and_told_once_by_whichever_replica(post: Post) -> None:
+    """One mail for all that waits; dates that come again tell nothing again, and what comes later is another mail."""
+    told = [Told(secrets.token_hex(8), kind, number(), AUTHORITY) for kind in ("accepted", "replied", "closed")]
+    minute = timedelta(minutes=1)
+    for _ in range(2):
+        await post.store.notice(told, START + minute)
+    await post.turn(START + minute / 2)
+    assert post.mailbox.mails == []
+    post.now = START + minute
+    loops = [post.sending(Store(post.database)) for _ in range(3)]
+    for loop in loops:
+        await loop.begin()
+    await asyncio.to_thread(until, lambda: bool(post.mailbox.mails), "no mail came", 30)
+    for loop in loops:
+        await loop.end()
+    await post.store.notice(told, START + HOUR)
+    await post.turn(START + HOUR)
+    (mail,) = post.mailbox.mails
+    assert mail["Subject"] == "Notices from the exchange: 3"
+    assert all(one.case in mail.get_content() for one in told)
+    await post.store.notice([Told("later", "message", told[0].case, AUTHORITY)], START + HOUR)
+    await post.turn(START + HOUR)
+    assert post.mailbox.mails[1]["Subject"] == f"A message has arrived in case {told[0].case}"
+    (first, _) = await post.emails()
+    assert (set(first["cases"]), first["stage"]) == ({one.case for one in told}, "notice")
 
 
 async def test_what_is_due_is_found_by_its_index(post: Post) -> None:

@@ -6,12 +6,11 @@ from itertools import pairwise
 import pytest
 
 from contracts.dates import Dates, Deadline
-from services.notifier.deadlines import Stage, Step, in_milliseconds, is_pointless, next_try, plan_of
+from services.notifier.deadlines import WEEK, WEEKS, Plan, Stage, Step, in_milliseconds, is_pointless, next_try, plan_of
 
 CASE = "7Q4M-0000-1111"
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-TWO_DAYS = 2 * DAY
 
 
 def dates(*deadlines: Deadline, version: int = 1) -> Dates:
@@ -22,29 +21,48 @@ def acceptance(due: datetime, authority: str = "HU-ABCD1234") -> Deadline:
     return Deadline(kind="acceptance", authority=authority, due=due)
 
 
+def in_stage(plan: Plan, stage: Stage) -> list[timedelta]:
+    return [step.at - NOW for step in plan.steps if step.stage == stage]
+
+
 @pytest.mark.parametrize(
-    ("due", "remind_before", "planned"),
+    ("due", "remind", "reminders"),
     [
-        pytest.param(NOW + 7 * DAY, TWO_DAYS, {"reminder": 5 * DAY, "overdue": 7 * DAY}, id="in good time"),
-        pytest.param(NOW + 2 * DAY, TWO_DAYS, {"reminder": 0 * DAY, "overdue": 2 * DAY}, id="just in time"),
-        pytest.param(NOW + HOUR, TWO_DAYS, {"reminder": 0 * DAY, "overdue": HOUR}, id="too near: at once"),
-        pytest.param(NOW + DAY, 0 * DAY, {"reminder": DAY, "overdue": DAY}, id="no time before"),
-        pytest.param(NOW, TWO_DAYS, {"overdue": 0 * DAY}, id="now"),
-        pytest.param(NOW - DAY, TWO_DAYS, {"overdue": -DAY}, id="passed before it was heard of"),
+        pytest.param(NOW + 7 * DAY, (2,), [5 * DAY], id="in good time"),
+        pytest.param(NOW + 9 * DAY, (7, 1), [2 * DAY, 8 * DAY], id="two steps"),
+        pytest.param(NOW + 5 * DAY, (7, 1), [4 * DAY], id="one of them has passed"),
+        pytest.param(NOW + 2 * DAY, (2,), [0 * DAY], id="just in time"),
+        pytest.param(NOW + HOUR, (7, 2), [0 * DAY], id="too near for either: one, at once"),
+        pytest.param(NOW + DAY, (0,), [DAY], id="no time before"),
+        pytest.param(NOW + DAY, (), [], id="none wanted"),
+        pytest.param(NOW, (2,), [], id="now"),
+        pytest.param(NOW - DAY, (2,), [], id="passed before it was heard of"),
     ],
 )
-def test_each_deadline_has_a_reminder_before_it_and_a_mail_once_it_has_passed(
-    due: datetime, remind_before: timedelta, planned: dict[str, timedelta]
+def test_each_deadline_has_its_reminders_before_it(
+    due: datetime, remind: tuple[int, ...], reminders: list[timedelta]
 ) -> None:
-    """The reminder that would have been in the past goes out at once, unless the deadline itself is in the past."""
-    steps = plan_of(dates(acceptance(due)), NOW, remind_before).steps
-    assert {step.stage: step.at - NOW for step in steps} == planned
-    assert {step.due for step in steps} == {due}
+    """One that would have been in the past is left out; where all would have been, the last goes out at once."""
+    deadline = acceptance(due).model_copy(update={"remind": remind})
+    plan = plan_of(dates(deadline), NOW)
+    assert in_stage(plan, "reminder") == reminders
+    assert {step.due for step in plan.steps} == {due}
+    assert plan.awaited == ("acceptance/HU-ABCD1234",)
+
+
+def test_what_is_overdue_is_told_weekly_and_from_the_first_week_on_to_the_coordinator_too() -> None:
+    """At once to the authority alone; for eight weeks, and then nobody is told any more."""
+    deadline = acceptance(NOW + DAY).model_copy(update={"coordinators": ("HU-C00RD1NA",)})
+    plan = plan_of(dates(deadline), NOW)
+    weeks = [DAY + number * WEEK for number in range(WEEKS + 1)]
+    assert in_stage(plan, "overdue") == weeks
+    assert in_stage(plan, "escalated") == weeks[1:]
+    assert {step.authority for step in plan.steps if step.stage == "escalated"} == {"HU-C00RD1NA"}
 
 
 def test_dates_without_deadlines_plan_nothing() -> None:
     """A case in which everything is done gets an empty plan, which cancels the one before."""
-    plan = plan_of(dates(version=9), NOW, TWO_DAYS)
+    plan = plan_of(dates(version=9), NOW)
     assert (plan.case, plan.version, plan.steps) == (CASE, 9, ())
 
 
@@ -52,21 +70,21 @@ def test_every_deadline_has_its_own_steps() -> None:
     """Two kinds and two authorities do not mix; the same deadline named twice is one."""
     answer = Deadline(kind="answer", authority="HU-ABCD1234", due=NOW + 9 * DAY)
     deadlines = (acceptance(NOW + 7 * DAY), acceptance(NOW + 7 * DAY, "DE-ABCD1234"), answer, answer)
-    steps = plan_of(dates(*deadlines), NOW, TWO_DAYS).steps
-    assert len(steps) == len({step.key for step in steps}) == 6
+    steps = plan_of(dates(*deadlines), NOW).steps
+    assert len(steps) == len({step.key for step in steps}) == 3 * (1 + WEEKS + 1)
 
 
 @pytest.mark.parametrize("later", [0 * DAY, DAY, 6 * DAY, 8 * DAY])
 def test_a_step_keeps_its_key_whenever_it_is_planned(later: timedelta) -> None:
     """What was done under an older plan is recognised in a newer one."""
-    before = {step.key for step in plan_of(dates(acceptance(NOW + 7 * DAY)), NOW, TWO_DAYS).steps}
-    after = {step.key for step in plan_of(dates(acceptance(NOW + 7 * DAY), version=2), NOW + later, TWO_DAYS).steps}
+    before = {step.key for step in plan_of(dates(acceptance(NOW + 7 * DAY)), NOW).steps}
+    after = {step.key for step in plan_of(dates(acceptance(NOW + 7 * DAY), version=2), NOW + later).steps}
     assert after <= before
 
 
 def test_another_due_date_is_another_step() -> None:
     """A deadline that was moved is reminded of again."""
-    before, after = (plan_of(dates(acceptance(NOW + days * DAY)), NOW, TWO_DAYS).steps for days in (7, 8))
+    before, after = (plan_of(dates(acceptance(NOW + days * DAY)), NOW).steps for days in (7, 8))
     assert not {step.key for step in before} & {step.key for step in after}
 
 
@@ -78,10 +96,13 @@ def test_another_due_date_is_another_step() -> None:
         ("reminder", HOUR, True),
         ("overdue", -HOUR, False),
         ("overdue", HOUR, False),
+        ("overdue", WEEK, True),
+        ("escalated", HOUR, False),
+        ("escalated", WEEK, True),
     ],
 )
 def test_a_reminder_of_what_is_overdue_is_pointless(stage: Stage, now: timedelta, pointless: bool) -> None:
-    """Nobody is asked to do something by a moment that has passed: the overdue mail says more."""
+    """Nobody is asked to do something by a moment that has passed, and of two weeks' mails the later says more."""
     step = Step("answer", stage, "HU-ABCD1234", NOW, NOW)
     assert is_pointless(step, NOW + now) is pointless
 

@@ -9,12 +9,14 @@ from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from contracts.dates import Dates, Deadline
+from contracts.dates import Dates, Deadline, Notice
 from services.chassis.delivery import Delivery, Handled
-from services.notifier.deadlines import Plan
+from services.notifier.deadlines import WEEKS, Plan
 from services.notifier.handlers import Planner
+from services.notifier.notices import Told
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+GATHER_FOR = timedelta(minutes=1)
 
 
 class Plans:
@@ -22,9 +24,13 @@ class Plans:
 
     def __init__(self) -> None:
         self.written: list[list[Plan]] = []
+        self.told: list[tuple[Told, datetime]] = []
 
     async def plan(self, plans: Sequence[Plan]) -> None:
         self.written.append(list(plans))
+
+    async def notice(self, notices: Sequence[Told], send_at: datetime) -> None:
+        self.told += [(one, send_at) for one in notices]
 
 
 def delivery(body: bytes, kind: str = Dates.TYPE) -> Delivery:
@@ -46,10 +52,13 @@ async def test_a_group_is_planned_with_one_write_and_each_case_by_its_newest_dat
     """Of several versions in one group, in any order, the newest counts; every delivery is then done."""
     plans, one, two = Plans(), "AAAA-0000-1111", "BBBB-0000-1111"
     group = [dates(one, 1, 5), dates(two, 2), dates(one, 3, 7, 9), dates(one, 2, 6), dates(two, 1, 5)]
-    results = await Planner(plans, timedelta(days=2), lambda: NOW)(group)
+    results = await Planner(plans, GATHER_FOR, lambda: NOW)(group)
     assert results == [Handled()] * 5
     (written,) = plans.written
-    assert {plan.case: (plan.version, len(plan.steps)) for plan in written} == {one: (3, 4), two: (2, 0)}
+    assert {plan.case: (plan.version, len(plan.steps)) for plan in written} == {
+        one: (3, 2 * (1 + WEEKS + 1)),
+        two: (2, 0),
+    }
 
 
 @pytest.mark.parametrize(
@@ -64,5 +73,25 @@ async def test_what_are_no_dates_raises_and_writes_nothing(wrong: Delivery) -> N
     """The worker then shows each alone, and parks the one that is at fault."""
     plans = Plans()
     with pytest.raises(ValueError, match=r"Dates|casework"):
-        await Planner(plans, timedelta(days=2), lambda: NOW)([dates("AAAA-0000-1111", 1, 5), wrong])
+        await Planner(plans, GATHER_FOR, lambda: NOW)([dates("AAAA-0000-1111", 1, 5), wrong])
     assert plans.written == []
+
+
+async def test_what_has_happened_is_told_whatever_followed_and_once_however_often_it_comes() -> None:
+    """Older dates of a case plan nothing, but what they tell of has happened; the same one has the same identity."""
+    plans = Plans()
+    happened = [Notice(kind="arrived", authority="HU-ABCD1234"), Notice(kind="accepted", authority="DE-ABCD1234")]
+    group = [
+        delivery(
+            Dates(case="AAAA-0000-1111", version=version, area="services", at=NOW, deadlines=(), notices=(notice,))
+            .model_dump_json()
+            .encode()
+        )
+        for version, notice in enumerate(happened, start=1)
+    ]
+    planner = Planner(plans, GATHER_FOR, lambda: NOW)
+    await planner([group[1], group[0]])
+    await planner(group)
+    assert {one.kind for one, _ in plans.told} == {"arrived", "accepted"}
+    assert len({one.id for one, _ in plans.told}) == 2
+    assert {at for _, at in plans.told} == {NOW + GATHER_FOR}

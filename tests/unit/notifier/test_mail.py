@@ -6,21 +6,24 @@ from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import services.notifier
+from contracts.dates import NoticeKind
 from contracts.languages import LANGUAGES, STATES, ZONES
 from services.chassis import catalogue
 from services.notifier.deadlines import Kind, Stage, Step
 from services.notifier.mail import Contact, NotAnAddress, Writer, email_id
+from services.notifier.notices import Told
 from services.notifier.sentences import SENTENCES
 from services.notifier.zones import zone_of
 
 CASE = "7Q4M-0000-1111"
 SUMMER, WINTER = datetime(2026, 7, 5, 20, 30, tzinfo=UTC), datetime(2026, 1, 5, 20, 30, tzinfo=UTC)
-KINDS: tuple[Kind, ...] = ("acceptance", "answer")
-STAGES: tuple[Stage, ...] = ("reminder", "overdue")
+KINDS: tuple[Kind, ...] = ("acceptance", "answer", "clarification")
+STAGES: tuple[Stage, ...] = ("reminder", "overdue", "escalated")
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 TEXTS = catalogue.read_all(Path(services.notifier.__file__).parent / "locale", SENTENCES)
 WRITER = Writer(TEXTS, Address("Exchange", addr_spec="exchange@imi.example"), "https://imi.example/cases/{case}")
@@ -162,3 +165,22 @@ def test_addresses_beyond_ascii_are_kept() -> None:
     contact = Contact(("jörg@x.example",), ("de",), "DE")
     mail = WRITER.write(CASE, step(), contact, "jörg@x.example", NOW)
     assert mail["To"].addresses[0].addr_spec == "jörg@x.example"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_notice_is_told_in_every_language(language: str) -> None:
+    """One line and one link for each thing that happened; alone it is the subject, too."""
+    kinds: tuple[NoticeKind, ...] = get_args(NoticeKind)
+    contact = Contact(("iroda@hivatal.example",), (language,), "HU")
+    told = [Told(kind, kind, f"7Q4M-0000-{number:04}", "HU-ABCD1234") for number, kind in enumerate(kinds)]
+    together = WRITER.write_notices(told, contact, contact.addresses[0], NOW)
+    text = together.get_content()
+    assert together["Content-Language"] == language
+    assert str(len(kinds)) in together["Subject"]
+    assert all(text.count(one.case) == 2 for one in told)
+    assert not set("{}") & set(together["Subject"] + text)
+    assert "References" not in together
+    for one in told:
+        alone = WRITER.write_notices([one], contact, contact.addresses[0], NOW)
+        assert one.case in alone["Subject"]
+        assert alone["References"]

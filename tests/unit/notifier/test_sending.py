@@ -1,6 +1,6 @@
 """What the loop does with a step that is due, whatever the SMTP server and the database say."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,12 +10,14 @@ from email.message import EmailMessage
 import pytest
 from pymongo.errors import AutoReconnect
 
+from contracts.dates import NoticeKind
 from services.notifier.deadlines import Stage, Step
 from services.notifier.mail import Contact, Writer
+from services.notifier.notices import Told
 from services.notifier.sending import Pace, Sending
 from services.notifier.sentences import SENTENCES
 from services.notifier.smtp import Away, Postponed, Refused, Reply, Taken
-from services.notifier.store import Claim, Email
+from services.notifier.store import Claim, Email, Gathered
 
 CASE, AUTHORITY = "7Q4M-0000-1111", "HU-ABCD1234"
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -37,6 +39,8 @@ class Case:
     stands: Callable[[], bool] = lambda: True
     ended: list[str] = field(default_factory=list)
     emails: dict[str, Email] = field(default_factory=dict)
+    notices: list[Told] = field(default_factory=list)
+    still_awaited: set[tuple[str, str]] = field(default_factory=set)
 
     async def claim(self, now: datetime) -> Claim | None:
         return Claim(CASE, 1, "token", self.steps[0], tries=0) if self.steps else None
@@ -65,6 +69,20 @@ class Case:
 
     async def record(self, email: Email) -> None:
         self.emails.setdefault(email.id, email)
+
+    async def gather(self, now: datetime) -> Gathered | None:
+        return Gathered(AUTHORITY, "token", tuple(self.notices), NOW) if self.notices else None
+
+    async def awaited(self, cases: Iterable[str]) -> set[tuple[str, str]]:
+        return self.still_awaited
+
+    async def told(self, gathered: Gathered, now: datetime) -> None:
+        self.ended.append("told")
+        self.notices.clear()
+
+    async def tell_later(self, gathered: Gathered, until: datetime) -> None:
+        self.ended.append("later")
+        self.notices.clear()
 
     @property
     def outcomes(self) -> dict[str | None, str]:
@@ -213,3 +231,49 @@ async def test_the_loop_ends_when_told_to() -> None:
     await loop.begin()
     await loop.end()
     assert case.ended in ([], ["settled"])
+
+
+def told(kind: NoticeKind, case: str = CASE) -> Told:
+    return Told(f"{kind}/{case}", kind, case, AUTHORITY)
+
+
+async def test_what_has_happened_is_told_in_one_mail_to_each_address() -> None:
+    """However much it is; each address is remembered as written to, and nothing is told again."""
+    case, server = Case([], notices=[told("accepted"), told("replied"), told("message", "7Q4M-0000-2222")]), Server()
+    assert await sending(case, server).turn() is False
+    assert [mail["Subject"] for mail in server.mails] == ["Notices from the exchange: 3"] * 2
+    assert case.ended == ["told"]
+    assert set(case.outcomes.values()) == {"sent"}
+
+
+async def test_one_thing_alone_is_the_subject() -> None:
+    """What matters stands first; the case's number and the link are in the mail, and nothing that anybody typed."""
+    case, server = Case([], notices=[told("replied")]), Server()
+    await sending(case, server).turn()
+    assert server.mails[0]["Subject"] == f"Your request {CASE} has been answered"
+    assert server.mails[0].get_content().startswith(f"Your request {CASE} has been answered.\nOpen the case: {CASE}\n")
+
+
+async def test_whoever_has_accepted_meanwhile_is_not_told_that_a_request_has_arrived() -> None:
+    """Nothing is sent that the case no longer needs at the time of sending."""
+    for awaited, mails in ((set[tuple[str, str]](), 0), ({(CASE, f"acceptance/{AUTHORITY}")}, 2)):
+        case, server = Case([], notices=[told("arrived")], still_awaited=awaited), Server()
+        await sending(case, server).turn()
+        assert (len(server.mails), case.ended) == (mails, ["told"])
+
+
+@pytest.mark.parametrize(("late", "ended"), [(DAY, "later"), (9 * DAY, "told")], ids=["again", "given up"])
+async def test_notices_that_the_server_postpones_are_told_again_for_some_days(late: timedelta, ended: str) -> None:
+    """The address that has taken its mail does not get it again: it is remembered."""
+    case = Case([], notices=[told("replied")])
+    await sending(case, Server({"a@x.example": Postponed("450 later")}), NOW + late).turn()
+    assert case.ended == [ended]
+    assert case.outcomes == {"b@x.example": "sent"}
+
+
+async def test_notices_wait_for_a_server_that_is_away() -> None:
+    """Nothing is lost, and nothing is taken for told."""
+    case = Case([], notices=[told("replied")])
+    with pytest.raises(Away):
+        await sending(case, Server({"a@x.example": Away("gone")})).turn()
+    assert case.ended == ["later"]
