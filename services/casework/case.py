@@ -123,6 +123,7 @@ class Case:
     correction: Correction | None = None
     blocked: bool = False
     erased: bool = False
+    """Nothing is left of what anybody said."""
     size: int = 0
     """Bytes of what is stored under its key."""
 
@@ -226,7 +227,10 @@ def apply(case: Case, entry: Entry) -> Case:
         "state": entry.get("state", case.state),
         "size": case.size + len(entry.get("sealed", b"")),
     }
-    return replace(case, **changes, **dates, **_APPLY.get(entry["what"], _nothing_more)(case, entry, _personal(entry)))
+    if "sealed" in entry or "personal" in entry:
+        changes["erased"] = False  # after an erasure something was said anew
+    happened = _APPLY.get(entry["what"], _nothing_more)(case, entry, _personal(entry))
+    return replace(case, **{**changes, **dates, **happened})
 
 
 def _personal(entry: Entry) -> Values:

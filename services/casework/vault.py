@@ -20,6 +20,7 @@ FORGETTING: Final = frozenset({"discarded", "erased", "deleted"})
 """What destroys a case's key."""
 RENEWING: Final = "corrected"
 """What puts another key in its place: entries before it can be read no more."""
+_ANOTHER_KEY: Final = FORGETTING | {RENEWING}
 _NONCE_BYTES: Final = 12
 
 
@@ -35,7 +36,7 @@ class Vault:
 
         Raises `InvalidTag` when what is stored is not what was sealed, `NoKey` when the month's key is missing.
         """
-        first = max((place for place, one in enumerate(history) if one["what"] == RENEWING), default=0)
+        first = max((place for place, one in enumerate(history) if one["what"] in _ANOTHER_KEY), default=0)
         if not secret or not any("sealed" in entry for entry in history[first:]):
             return list(history)
         key = self._data_key(document_id, secret)

@@ -100,8 +100,8 @@ def main() -> int:
     ):
         asking, answering = onboard(running)
         result = asyncio.run(_played(running, asking, answering, options))
-        result |= _looked_at(running)
-    wrong = [name for name in ("lost", "doubled", "broken_chains", "differing") if result[name]]
+        result |= _looked_at(running) | {"parked": _parked(running)}
+    wrong = [name for name in ("lost", "doubled", "broken_chains", "differing", "parked") if result[name]]
     print(json.dumps(result))
     return 1 if wrong else 0
 
@@ -203,6 +203,15 @@ async def _publish(running: Exchange) -> None:
         await operator.do(PutTexts(area=AREA, version=VERSION, language="en", texts=texts))
         await operator.do(PublishArea(area=AREA, version=VERSION, rules=made))
     await asyncio.sleep(3)  # until casework has heard of it
+
+
+def _parked(running: Exchange) -> int:
+    """Count what casework could not handle, and show where it failed: each is a mistake of ours."""
+    logs = [path.read_text() for path in (running.folder / "logs").glob("casework-*.log")]
+    lines = [line for log in logs for line in log.splitlines() if '"parked"' in line or " parked " in line]
+    for line in lines[:10]:
+        sys.stderr.write(f"{line}\n")
+    return len(lines)
 
 
 def _looked_at(running: Exchange) -> dict[str, int]:

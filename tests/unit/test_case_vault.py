@@ -98,6 +98,15 @@ def test_a_correction_puts_another_key_in_the_old_ones_place(tmp_path: Path) -> 
     assert broken_at(CASE, history) is None
 
 
+def test_what_is_said_after_an_erasure_has_a_key_of_its_own(tmp_path: Path) -> None:
+    """An open case goes on; what was erased stays unreadable, and nobody stumbles over it."""
+    sealer = vault(tmp_path)
+    said = [entry(personal={"text": PLANTED}), entry("erased"), entry("message", personal={"text": "after"})]
+    secret, history = kept(sealer, *said)
+    assert [one.get("personal") for one in sealer.opened(CASE, secret, history)] == [None, None, {"text": "after"}]
+    assert broken_at(CASE, history) is None
+
+
 def test_without_the_months_key_an_old_backup_says_nothing(tmp_path: Path) -> None:
     """The wrapped key is still in the backup; what it was wrapped by is gone."""
     sealer = vault(tmp_path)
