@@ -63,4 +63,11 @@ class Dates(Message):
     notices: tuple[Notice, ...] = ()
 
 
-EVENTS: tuple[type[Message], ...] = (Dates,)
+class AllDates(Message):
+    """Event: the dates of several cases, in the order in which they came about. To the broker, one message."""
+
+    TYPE: ClassVar[str] = "casework.all_dates.v1"
+    dates: Annotated[tuple[Dates, ...], Field(min_length=1)]
+
+
+EVENTS: tuple[type[Message], ...] = (Dates, AllDates)

@@ -29,7 +29,7 @@ SAID: Final[tuple[tuple[str, str, type[Message]], ...]] = (
     ("provisioner", "reconciled", directory.Reconciled),
     *((copying, "compare", directory.Compare) for copying in SERVICES[1:]),
     *(("registry", f"replay.{copying}", directory.Replayed) for copying in SERVICES[1:]),
-    ("casework", "dates", dates.Dates),
+    ("casework", "dates", dates.AllDates),
     *(("casework", own.routing_key(model), model) for model in own.OWN),
     ("translation", "event.area", translation.AreaPublished),
 )

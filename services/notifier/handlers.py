@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Protocol
 
-from contracts.dates import Dates
+from contracts.dates import AllDates, Dates
 from services.chassis.delivery import Delivery, Handled
 from services.chassis.desk import Answer
 from services.chassis.intake import Command
@@ -39,7 +40,7 @@ class Planner:
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Handled]:
         """Plan for a group: for each case by the newest of its dates; what has happened is told whatever followed."""
         now, newest, told = in_milliseconds(self._clock()), dict[str, Dates](), list[Told]()
-        for dates in map(_dates, deliveries):
+        for dates in chain.from_iterable(map(_dates, deliveries)):
             told += told_by(dates)
             if dates.case not in newest or newest[dates.case].version < dates.version:
                 newest[dates.case] = dates
@@ -60,8 +61,10 @@ async def no_commands(commands: Sequence[Command]) -> Sequence[Answer]:
     return ()
 
 
-def _dates(delivery: Delivery) -> Dates:
-    kind = delivery.message.header.properties.message_type
+def _dates(delivery: Delivery) -> tuple[Dates, ...]:
+    kind, body = delivery.message.header.properties.message_type, delivery.message.body
+    if kind == AllDates.TYPE:
+        return AllDates.model_validate_json(body).dates
     if kind != Dates.TYPE:
         raise ValueError(f"not {Dates.TYPE}")
-    return Dates.model_validate_json(delivery.message.body)
+    return (Dates.model_validate_json(body),)

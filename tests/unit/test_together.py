@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from contracts.inbox import Outcome, SystemUpdate, View
+from services.chassis.bus import Outgoing
 from services.chassis.delivery import Handled, Later
-from services.chassis.together import AT_ONCE, Said, together
+from services.chassis.together import AT_ONCE, DATES, Said, together
 
 sizes = st.lists(st.one_of(st.none(), st.integers(1, 3)), max_size=12)
 
@@ -54,3 +55,23 @@ def test_a_repetition_of_the_group_has_the_same_ids(group: list[int | None]) -> 
     assert [r.outgoing for r in first if isinstance(r, Handled)] == [
         r.outgoing for r in second if isinstance(r, Handled)
     ]
+
+
+def test_the_dates_of_many_deliveries_are_one_message_and_other_events_stay_alone() -> None:
+    """In the order of the deliveries; what is not about dates goes out as it is, with its own delivery."""
+    dates = [Outgoing(DATES, "casework.dates.v1", b'{"case":"%d"}' % number, str(number)) for number in range(3)]
+    other = Outgoing("own.open_child", "casework.own.open_child.v1", b"{}", "x")
+    telling: list[Said | Later] = [
+        Said.of([], (dates[0],)),
+        Later(1.0),
+        Said.of([], (other, dates[1])),
+        Said.of([], (dates[2],)),
+    ]
+    first, _, second, third = together(telling)
+    assert isinstance(first, Handled)
+    (one,) = first.outgoing
+    assert (one.routing_key, one.type) == (DATES, "casework.all_dates.v1")
+    assert from_json(one.body) == {"dates": [{"case": "0"}, {"case": "1"}, {"case": "2"}]}
+    assert second == Handled((other,))
+    assert third == Handled()
+    assert together(telling)[0] == first

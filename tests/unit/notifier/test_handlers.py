@@ -9,7 +9,7 @@ from aiormq.abc import DeliveredMessage
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-from contracts.dates import Dates, Deadline, Notice
+from contracts.dates import AllDates, Dates, Deadline, Notice
 from services.chassis.delivery import Delivery, Handled
 from services.notifier.deadlines import WEEKS, Plan
 from services.notifier.handlers import Planner
@@ -95,3 +95,12 @@ async def test_what_has_happened_is_told_whatever_followed_and_once_however_ofte
     assert {one.kind for one, _ in plans.told} == {"arrived", "accepted"}
     assert len({one.id for one, _ in plans.told}) == 2
     assert {at for _, at in plans.told} == {NOW + GATHER_FOR}
+
+
+async def test_the_dates_of_several_cases_come_in_one_message() -> None:
+    """Each is planned by itself."""
+    plans, cases = Plans(), ("AAAA-0000-1111", "BBBB-0000-1111")
+    several = AllDates(dates=tuple(Dates(case=one, version=1, area="a", at=NOW, deadlines=()) for one in cases))
+    await Planner(plans, GATHER_FOR, lambda: NOW)([delivery(several.model_dump_json().encode(), AllDates.TYPE)])
+    (written,) = plans.written
+    assert tuple(plan.case for plan in written) == cases
