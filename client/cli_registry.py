@@ -119,7 +119,7 @@ def _load(url: str, read: Callable[[], list[tuple[str, list[Term]]]]) -> None:
     try:
         vocabularies = read()
     except (vocabulary.BadTerms, LegislationError, OSError) as error:
-        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
+        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
 
     async def run() -> None:
@@ -131,5 +131,5 @@ def _load(url: str, read: Callable[[], list[tuple[str, list[Term]]]]) -> None:
     try:
         asyncio.run(run())
     except (Refused, TimeoutError, LaneFull, *importing.LOST) as error:
-        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False)
+        console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error

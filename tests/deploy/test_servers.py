@@ -252,7 +252,9 @@ def give(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
 
 def asker_in(folder: Path) -> subprocess.Popen[bytes]:
     program = (
-        "import sys, time, pathlib; from deploy.local.servers import servers\n"
+        "import signal, sys, time, pathlib; from deploy.local.servers import servers\n"
+        # A shell's background job, and all that it starts, would ignore this signal.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "with servers(pathlib.Path(sys.argv[1])): print('started', flush=True); time.sleep(60)"
     )
     return subprocess.Popen(
