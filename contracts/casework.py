@@ -46,6 +46,7 @@ Happening = Literal[
     "decided",
     "closed",
     "message",
+    "attached",
     "overdue",
     "idle",
     "rerouted",
@@ -270,6 +271,26 @@ class SendMessage(OnCase):
     text: FreeText
 
 
+MediaType = Literal["application/pdf", "image/jpeg", "image/png", "text/plain"]
+FileName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f/\\]{1,120}$")]
+"""A file's name without a folder."""
+FileId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""The first half of the SHA-256 of a file's content, in hexadecimal."""
+Content64 = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=240_000)]
+
+
+class AttachFile(OnCase):
+    """Put a file to the case, of up to 180,000 bytes. Before acceptance the recipient does not even read that it came.
+
+    `content` is base64 (RFC 4648, section 4).
+    """
+
+    TYPE: ClassVar[str] = "casework.attach_file.v1"
+    name: FileName
+    media_type: MediaType
+    content: Content64
+
+
 class UnblockCase(OnCase):
     """Read a blocked case once more, on one of the three legal grounds; the outcome shows it, and it stays blocked."""
 
@@ -300,6 +321,16 @@ class ShowCase(Message):
     TYPE: ClassVar[str] = "casework.show_case.v1"
     authority: AuthorityId
     case: CaseId
+    user: User
+
+
+class ShowFile(Message):
+    """Read a file of a case."""
+
+    TYPE: ClassVar[str] = "casework.show_file.v1"
+    authority: AuthorityId
+    case: CaseId
+    file: FileId
     user: User
 
 
@@ -390,11 +421,12 @@ CHANGES: tuple[type[Message], ...] = (
     DecideReferral,
     CloseCase,
     SendMessage,
+    AttachFile,
     UnblockCase,
     AskCorrection,
     ConsentCorrection,
 )
-QUESTIONS = (ShowCase, ShowTrail, ListCases, ShowScoreboard)
+QUESTIONS = (ShowCase, ShowFile, ShowTrail, ListCases, ShowScoreboard)
 OPERATOR_ONLY = (VerifyCases, RunRetention, RecountScores)
 COMMANDS: tuple[type[Message], ...] = (*CHANGES, *QUESTIONS, *OPERATOR_ONLY)
 
@@ -439,6 +471,24 @@ class Remark(Part):
     at: datetime
     by: AuthorityId
     said: FreeText | None = None
+
+
+class Attached(Part):
+    """A file of a case; its content is read with `casework.show_file.v1`."""
+
+    id: FileId
+    name: FileName
+    media_type: MediaType
+    size: int
+    """Bytes."""
+    at: datetime
+    by: AuthorityId
+
+
+class File(Attached):
+    """A file with its content, in base64."""
+
+    content: Content64
 
 
 class Child(Part):
@@ -491,6 +541,7 @@ class CaseView(CaseHead):
     reply_comment: FreeText | None = None
     rating: Rating | None = None
     remarks: tuple[Remark, ...] | None = None
+    files: tuple[Attached, ...] | None = None
     handlers: tuple[UserId, ...] | None = None
     """Who handles it at the reader's own authority."""
     kept_answers: tuple[Item, ...] | None = None

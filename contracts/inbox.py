@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from contracts.casework import CaseHead, CaseTrail, CaseView, Recount, Retention, Score, Verified
+from contracts.casework import CaseHead, CaseTrail, CaseView, File, Recount, Retention, Score, Verified
 from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard, SystemHappening, TrailEntry
 from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId
 
@@ -39,6 +39,7 @@ class Outcome(Message):
     system: SystemId | None = None
     cases: tuple[CaseHead, ...] | None = None
     proof: CaseTrail | None = None
+    file: File | None = None
     scores: tuple[Score, ...] | None = None
     verified: Verified | None = None
     retention: Retention | None = None

@@ -79,6 +79,9 @@ REFUSALS: Final[dict[str, str]] = {
     "personal-data-gone": "The personal data of this case have been erased.",
     "nothing-to-consent": "The other side asks for no correction to which you could consent.",
     "correction-unclear": "Name either the particulars to put right, or ask for everything to be erased.",
+    "file-unfit": "The file is empty, not base64, or not of the type that is named.",
+    "too-many-files": "The case has this file already, or as many files as it can have.",
+    "unknown-file": "The case has no file with this number that you could read.",
     "case-full": "The case holds as much as it can. Bring it to an end and begin another one.",
     # Publishing legislation
     "version-published": "This version has been published and cannot be changed. Use a new version number.",
@@ -122,6 +125,7 @@ LABELS: Final[dict[str, str]] = {
     "event.decided": "Decision of the coordinators",
     "event.closed": "Case closed",
     "event.message": "Message",
+    "event.attached": "File attached",
     "event.overdue": "Deadline passed",
     "event.idle": "No activity: coordinators involved",
     "event.rerouted": "Passed on: a party is no longer active",

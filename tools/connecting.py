@@ -105,6 +105,7 @@ RIGHTS: Final[Mapping[str, Rights]] = {
     "registry.put_terms.v1": Rights("the operator", "the outcome says done"),
     **{kind: Rights(_who_may(kind), _TOLD) for kind in _ON_CASES},
     "casework.show_case.v1": Rights("whoever takes part in the case or observes it", "the outcome has `case`"),
+    "casework.show_file.v1": Rights("whoever takes part in the case and may read it", "the outcome has `file`"),
     "casework.show_trail.v1": Rights("whoever takes part in the case", "the outcome has `proof`"),
     "casework.list_cases.v1": Rights("an active authority", "the outcome has `cases`, and `next` when there is more"),
     "casework.show_scoreboard.v1": Rights("any system", "the outcome has `scores`"),

@@ -41,6 +41,18 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """What was put to the case; nothing but its size is left of it once it is erased."""
+
+    id: str
+    at: datetime
+    by: str
+    size: int
+    content: Mapping[str, str] | None
+    """Its name, its media type, and what is in it, in base64."""
+
+
+@dataclass(frozen=True, slots=True)
 class Child:
     """A part of the questions that was split off, and how far its own case has come."""
 
@@ -117,6 +129,7 @@ class Case:
     """Which coordinator spoke last since the case was referred."""
     heard: frozenset[str] = frozenset()
     remarks: tuple[Remark, ...] = ()
+    files: tuple[File, ...] = ()
     parent: str | None = None
     children: tuple[Child, ...] = ()
     overdue: frozenset[str] = frozenset()
@@ -417,6 +430,11 @@ def _said(case: Case, entry: Entry, personal: Values) -> Changes:
     return {"remarks": (*case.remarks, remark)}
 
 
+def _attached(case: Case, entry: Entry, personal: Values) -> Changes:
+    file = File(entry["file"], entry["at"], entry["by"], entry["size"], personal.get("file"))
+    return {"files": (*case.files, file)}
+
+
 def _overdue(case: Case, entry: Entry, _: Values) -> Changes:
     return {"overdue": case.overdue | {entry["kind"]}}
 
@@ -448,6 +466,7 @@ def _corrected(case: Case, _: Entry, personal: Values) -> Changes:
         "kept_answers": personal.get("kept_answers", {}),
         "kept_comment": personal.get("kept_comment"),
         "remarks": remarks or tuple(replace(remark, said=None) for remark in case.remarks),
+        "files": tuple(replace(file, content=personal.get("files", {}).get(file.id)) for file in case.files),
         "correction": None,
     }
 
@@ -462,6 +481,7 @@ def _erased(case: Case, _entry: Entry, _: Values) -> Changes:
         "kept_answers": {},
         "kept_comment": None,
         "remarks": silent,
+        "files": tuple(replace(file, content=None) for file in case.files),
         "correction": None,
         "erased": True,
     }
@@ -492,6 +512,7 @@ _APPLY: Final = {
     "decided": _spoken,
     "closed": _closed,
     "message": _said,
+    "attached": _attached,
     "overdue": _overdue,
     "idle": _idle,
     "rerouted": _rerouted,

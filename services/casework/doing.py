@@ -3,6 +3,8 @@
 An entry's `personal` is everything that anybody typed or picked: it is stored under the case's own key alone.
 """
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -20,6 +22,9 @@ from services.casework.deadlines import acceptance_due, end_of_day, plainly_late
 from services.casework.knowledge import Authority, Knowledge, NotAtHand, Now, behind, first_behind
 
 MOST_CHILDREN: Final = 20
+MOST_FILES: Final = 20
+_BEGINS: Final = {"application/pdf": b"%PDF-", "image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff"}
+"""How files of a type begin (ISO 32000-1, 7.5.2; PNG, 5.2; JFIF)."""
 MOST_STEPS: Final = 1_000
 MOST_BYTES: Final = 6 * 1024 * 1024
 """A case that holds as much can only be brought to an end: the database takes 16 MiB in one document."""
@@ -388,6 +393,22 @@ def say_text(doing: Doing) -> Change:
     return _said(doing.command.text)
 
 
+def attach(doing: Doing) -> Change:
+    """A file is what its type says, as far as its first bytes tell; the same one is kept once."""
+    command, case = doing.command, doing.case
+    try:
+        content = base64.b64decode(command.content, validate=True)
+    except ValueError:
+        return Refusal("file-unfit", "content")
+    if not content or not content.startswith(_BEGINS.get(command.media_type, b"")):
+        return Refusal("file-unfit", "content")
+    file_id = hashlib.sha256(content).hexdigest()[:32]
+    if len(case.files) == MOST_FILES or file_id in {file.id for file in case.files}:
+        return Refusal("too-many-files", "content")
+    said = {"name": command.name, "media_type": command.media_type, "content": command.content}
+    return {"file": file_id, "size": len(content), "personal": {"file": said}}
+
+
 def unblock(doing: Doing) -> Change:
     """On which ground it is read is kept for ever."""
     return {"ground": doing.command.ground}
@@ -417,6 +438,7 @@ def consent(doing: Doing) -> Change:
             "kept_answers": dict(case.kept_answers),
             "kept_comment": case.kept_comment,
             "remarks": [remark.said for remark in case.remarks],
+            "files": {file.id: file.content for file in case.files if file.content},
         }
     }
 

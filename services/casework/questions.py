@@ -15,6 +15,7 @@ from contracts.casework import (
     Retention,
     RunRetention,
     ShowCase,
+    ShowFile,
     ShowScoreboard,
     ShowTrail,
     Verified,
@@ -29,7 +30,7 @@ from services.casework.scores import merged, score_of
 from services.casework.settings import Settings
 from services.casework.store import Store
 from services.casework.sweeping import Sweeper
-from services.casework.views import head_of, trail_of, view_of
+from services.casework.views import file_of, head_of, trail_of, view_of
 from services.chassis.chain import broken_at
 from services.chassis.desk import Answer, done, refused
 from services.chassis.intake import Command
@@ -70,6 +71,8 @@ class Questions:
                 return await self._list(command, listed)
             case ShowCase() as shown:
                 return await self._show(command, shown)
+            case ShowFile() as wanted:
+                return await self._file(command, wanted)
             case ShowTrail() as traced:
                 return await self._trail(command, traced)
         raise TypeError(command.body.TYPE)
@@ -105,6 +108,15 @@ class Questions:
             return Answer(refused(command, Refusal("unknown-case", "case"), reader=asked.authority))
         shown = view_of(case, asked.authority, history[-1], self._settings.epoch)
         return Answer(done(command, reader=asked.authority, case=shown))
+
+    async def _file(self, command: Command, asked: ShowFile) -> Answer:
+        case = case_from(asked.case, await self._store.history(asked.case))
+        if case is None or not case.is_party(asked.authority):
+            return Answer(refused(command, Refusal("unknown-case", "case"), reader=asked.authority))
+        file = file_of(case, asked.authority, asked.file)
+        if file is None:
+            return Answer(refused(command, Refusal("unknown-file", "file"), reader=asked.authority))
+        return Answer(done(command, reader=asked.authority, file=file))
 
     async def _may_see(self, case: Case, authority: str) -> bool:
         if case.is_party(authority):

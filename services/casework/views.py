@@ -1,17 +1,20 @@
 """What each reader may see of a case, in codes. The only place that knows. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from contracts.casework import (
     AreaLabel,
+    Attached,
     CaseHead,
     CaseTrail,
     CaseView,
     Child,
     Correction,
     Event,
+    File,
     Item,
+    MediaType,
     Party,
     Rating,
     Remark,
@@ -92,6 +95,7 @@ def view_of(case: Case, reader: str, entry: Entry, epoch: int, *, acting: bool =
         coordinators=case.coordinators or None,
         parent=case.parent,
         children=tuple(_child(child) for child in case.children) or None,
+        files=tuple(_attached(file) for file in case.files if may == "all" and file.content) or None,
         **(_own_side(case) if there else {}),
         **(_personal(case) if may == "all" else {}),
     )
@@ -114,6 +118,22 @@ def _personal(case: Case) -> dict[str, Any]:
 def _remark(remark: domain.Remark, reader: str, may: Sees) -> Remark:
     readable = may == "all" or remark.by == reader
     return Remark(on=remark.on, at=remark.at, by=remark.by, said=_text(remark.said) if readable else None)
+
+
+def _attached(file: domain.File) -> Attached:
+    assert file.content
+    name, media_type = file.content["name"], file.content["media_type"]
+    return Attached(
+        id=file.id, name=name, media_type=cast("MediaType", media_type), size=file.size, at=file.at, by=file.by
+    )
+
+
+def file_of(case: Case, reader: str, file_id: str) -> File | None:
+    """Return a file with its content, if this reader may have it."""
+    found = next((one for one in case.files if one.id == file_id), None)
+    if found is None or found.content is None or sees(case, reader) != "all" or case.blocked:
+        return None
+    return File(**_attached(found).model_dump(), content=found.content["content"])
 
 
 def _child(child: domain.Child) -> Child:
@@ -153,6 +173,8 @@ _FACTS: Final = (
     "side",
     "gone",
     "to",
+    "file",
+    "size",
 )
 
 
@@ -206,7 +228,7 @@ def _said(personal: Mapping[str, Any]) -> dict[str, Any] | None:
     for name, value in personal.items():
         if name in ("particulars", "answers", "kept_answers"):
             flat |= {f"{name}.{code}": one for code, one in value.items()}
-        elif name != "remarks" and value is not None:
+        elif name not in ("remarks", "file", "files") and value is not None:
             flat[name] = value
     return flat or None
 

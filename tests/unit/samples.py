@@ -1,5 +1,6 @@
 """What the unit tests are told with: a small area, a few people, two authorities and a stranger."""
 
+import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -37,6 +38,7 @@ SYSTEM_OF = {
 }
 CASE = "0000-0000-0001"
 SECRET = "Planted Person"
+PDF = base64.b64encode(b"%PDF-1.7 of Planted Person").decode()
 
 
 def item(code: str, kind: ItemType, **changes: Any) -> ItemRule:
@@ -189,6 +191,9 @@ ACTIONS: dict[str, Callable[[str], Message]] = {
     "decide-replied": lambda by: do.DecideReferral(authority=by, case=CASE, ends="replied", text=text(), user=REFEREE),
     "close": close,
     "message": lambda by: do.SendMessage(authority=by, case=CASE, text=text(), user=HANDLER),
+    "attach": lambda by: do.AttachFile(
+        authority=by, case=CASE, name="diploma.pdf", media_type="application/pdf", content=PDF, user=HANDLER
+    ),
     "unblock": lambda by: do.UnblockCase(authority=by, case=CASE, ground="proof", user=HANDLER),
     "ask-erasure": lambda by: do.AskCorrection(authority=by, case=CASE, erase=True, user=HANDLER),
     "ask-correction": lambda by: do.AskCorrection(

@@ -27,6 +27,7 @@ from services.casework.public_holidays import PublicHolidays
 from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
+from services.casework.views import file_of
 from services.chassis.delivery import Later
 from services.chassis.desk import OWN_SYSTEM, Answer
 from services.chassis.histories import Decision, History, Refuse
@@ -41,6 +42,7 @@ from tests.unit.samples import (
     HU,
     KNOWN,
     NOW,
+    PDF,
     RECIPIENT,
     SENDER,
     STRANGER,
@@ -367,3 +369,29 @@ async def _by_itself(desk: CaseDesk, body: Message, message_id: str) -> Answer:
 async def _own(desk: CaseDesk, answer: Answer) -> list[Answer]:
     """Do what casework told itself to."""
     return [await _by_itself(desk, e.message, e.message_id) for e in answer.events if isinstance(e.message, own.OWN)]
+
+
+async def test_before_acceptance_the_recipient_sees_no_file_and_afterwards_reads_it() -> None:
+    """Only those who participate need to know (Regulation (EU) 1024/2012, Art. 9); a stranger is told of none."""
+    store = MemoryStore()
+    desk = desk_of(store)
+    number = await _sent(desk)
+    attached = await _one(desk, _of(number, ACTIONS["attach"](SENDER)), SYSTEM_OF[SENDER], "attach")
+    (view,) = attached.views
+    assert isinstance(view.message, CaseUpdate)
+    assert view.message.case.files is None
+    mine = _outcome(attached).case
+    assert mine
+    assert mine.files
+    (file,) = mine.files
+    assert (file.name, file.media_type, file.by) == ("diploma.pdf", "application/pdf", SENDER)
+    case = case_from(number, store.cases.history(number))
+    assert case
+    assert file_of(case, RECIPIENT, file.id) is None
+    await _one(desk, _of(number, accept(propose_date=date.max)), SYSTEM_OF[RECIPIENT], "accept")
+    case = case_from(number, store.cases.history(number))
+    assert case
+    read = file_of(case, RECIPIENT, file.id)
+    assert read
+    assert read.content == PDF
+    assert file_of(case, STRANGER, file.id) is None

@@ -55,6 +55,7 @@ ALLOWED: dict[tuple[str, str, str], str] = {
     ("draft", "save-draft", "sender"): "draft",
     ("draft", "discard", "sender"): "discarded",
     ("draft", "send-draft", "sender"): "awaiting-approval",
+    ("draft", "attach", "sender"): "draft",
     ("awaiting-approval", "approve", "sender's coordinator"): "awaiting-acceptance",
     ("awaiting-approval", "return", "sender's coordinator"): "draft",
     ("awaiting-approval", "withdraw", "sender"): "withdrawn",
@@ -80,7 +81,7 @@ ALLOWED: dict[tuple[str, str, str], str] = {
     ("referred", "comment", "recipient's coordinator"): "referred",
     ("referred", "decide-closed", "sender's coordinator"): "closed",
     ("referred", "decide-replied", "sender's coordinator"): "replied",
-    **{(state, "message", who): state for state in SENT for who in SIDES},
+    **{(state, action, who): state for state in SENT for action in ("message", "attach") for who in SIDES},
     **{("referred", "message", who): "referred" for who in COORDINATORS},
     **{
         (state, action, who): state
@@ -379,3 +380,29 @@ def test_a_case_that_holds_as_much_as_it_can_is_only_brought_to_an_end(size: int
     full = replace(case_in("replied"), size=size, version=version)
     assert proceed(full, ACTIONS["message"](SENDER), AREA.rules, NOW) == Refusal("case-full")
     assert not isinstance(proceed(full, close(), AREA.rules, NOW), Refusal)
+
+
+FILES = [
+    ("all right", {}, None),
+    ("nothing in it", {"content": "=="}, Refusal("file-unfit", "content")),
+    ("no base64", {"content": "%PDF-"}, Refusal("file-unfit", "content")),
+    ("a picture that says it is a document", {"media_type": "image/png"}, Refusal("file-unfit", "content")),
+    ("plain text begins with anything", {"media_type": "text/plain"}, None),
+]
+
+
+@pytest.mark.parametrize(("changes", "refusal"), [f[1:] for f in FILES], ids=[f[0] for f in FILES])
+def test_a_file_is_what_its_type_says(changes: dict[str, Any], refusal: Refusal | None) -> None:
+    """As far as its first bytes tell; what a reader opens must not be something else."""
+    body = ACTIONS["attach"](SENDER).model_copy(update=changes)
+    entry = proceed(case_in("accepted"), body, AREA.rules, NOW)
+    assert entry == refusal if refusal else not isinstance(entry, Refusal)
+
+
+def test_the_same_file_is_kept_once_and_no_more_than_twenty() -> None:
+    """A case is no archive."""
+    once = _after(case_in("accepted"), ACTIONS["attach"](SENDER))
+    assert proceed(once, ACTIONS["attach"](RECIPIENT), AREA.rules, NOW) == Refusal("too-many-files", "content")
+    many = replace(once, files=once.files * 20)
+    other = ACTIONS["attach"](SENDER).model_copy(update={"content": "JVBERi0x"})
+    assert proceed(many, other, AREA.rules, NOW) == Refusal("too-many-files", "content")
