@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from client import lint as linting
 from client import publishing, topology
 from client.account import new_password, password_hash
 from client.cli_cases import cases_app, retention_app, scoreboard
@@ -109,14 +110,39 @@ def publish(folders: list[Path], url: Url) -> None:
 
 
 @legislation_app.command()
-def coverage(folders: list[Path]) -> None:
+def lint(
+    folders: list[Path],
+    terms: Annotated[Path | None, typer.Option(help="A folder of key terms: <language>.po.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Say what is wrong with the texts of the areas in FOLDERS. Exit status 1 when something must be corrected."""
+    try:
+        known = linting.read_terms(terms) if terms else {}
+        found = [one for folder in folders for one in linting.lint(load(folder), known)]
+    except LegislationError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
+    if as_json:
+        print(json.dumps([{**vars(one), "error": one.error} for one in found]))
+    else:
+        for one in found:
+            print(f"{one.area} {one.language} {one.code}: {one.kind}: {one.detail}")
+    raise typer.Exit(any(one.error for one in found))
+
+
+@legislation_app.command()
+def coverage(folders: list[Path], *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Show how much of each area is translated into each language. Exit status 1 when anything is missing."""
     areas = [load(folder) for folder in folders]
     table = Table("language", *(area.code for area in areas))
     shares = publishing.coverage(areas)
     for language, row in shares.items():
         table.add_row(language, *(f"{share:.0%}" for share in row))
-    console.print(table)
+    if as_json:
+        print(json.dumps({one: {a.code: s for a, s in zip(areas, row, strict=True)} for one, row in shares.items()}))
+    else:
+        console.print(table)
     raise typer.Exit(any(share < 1 for row in shares.values() for share in row))
 
 

@@ -112,7 +112,9 @@ def _untranslated(area: Area, language: str) -> list[str]:
 
 def _rules(head: AreaFile, questions: QuestionsFile) -> dict[str, Any]:
     rules = {
-        **head.model_dump(include={"legal_basis", "workflow", "deadlines"}),
+        **head.model_dump(
+            include={"legal_basis", "workflow", "deadlines", "retention", "participants"}, exclude_none=True
+        ),
         "particulars": [_field(particular) for particular in questions.particulars],
         "questions": [_question(question, places) for question, places in _questions(questions)],
     }
@@ -125,7 +127,7 @@ def _questions(questions: QuestionsFile) -> Iterator[tuple[Question, tuple[Item,
 
 def _field(field: Field) -> dict[str, Any]:
     return {
-        **field.model_dump(include={"code", "type", "required", "personal"}),
+        **field.model_dump(include={"code", "type", "required", "personal", "list"}),
         "options": list(field.options),
     }
 

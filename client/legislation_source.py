@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from annotated_types import Len
+from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, ConfigDict, PositiveInt, StringConstraints, ValidationError, model_validator
 
 from client.yaml_lines import Document, Step, parse
-from contracts.translation import ItemType, Workflow
+from contracts.translation import ItemType, ListName, Required, Workflow
 
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 Text = Annotated[str, StringConstraints(pattern=r"^\S(.*\S)?$")]
 Celex = Annotated[str, StringConstraints(pattern=r"^3\d{4}[LRD]\d{4}$")]
 
@@ -25,31 +25,60 @@ class _Part(BaseModel):
 class CalendarDays(_Part):
     """A period in calendar days."""
 
-    days: PositiveInt
+    days: Annotated[PositiveInt, Le(3650)]
 
 
 class WorkingDays(_Part):
     """A period in working days of the answering state."""
 
-    working_days: PositiveInt
+    working_days: Annotated[PositiveInt, Le(3650)]
+
+
+class Months(_Part):
+    """A period in months, from date to date."""
+
+    months: Annotated[PositiveInt, Le(120)]
+
+
+Length = CalendarDays | WorkingDays | Months
 
 
 class Deadlines(_Part):
-    """Within which period a request is to be accepted, and then answered (counted by Regulation 1182/71)."""
+    """Within which period a request is to be accepted, and then answered (counted by Regulation 1182/71).
 
-    acceptance: CalendarDays | WorkingDays
-    answer: CalendarDays | WorkingDays
+    `idle`: for how long a case may stand still; `remind`: how many days before an answer is due.
+    """
+
+    acceptance: Length
+    answer: Length
+    idle: Length | None = None
+    remind: Annotated[list[Annotated[int, Ge(0), Le(365)]], Len(0, 5)] | None = None
+
+
+class Retention(_Part):
+    """When a closed case is blocked, and when what is personal in it is deleted."""
+
+    blocked: Length | None = None
+    deleted: Length | None = None
+
+
+class Participants(_Part):
+    """Who may take part: authorities with one of these competences; without any named, all with access."""
+
+    competences: Annotated[list[Code], Len(max_length=200)] = []
 
 
 class AreaFile(_Part):
     """area.yaml: an area's identity and its rules; `legal_basis` is a CELEX number."""
 
     code: Code
-    version: PositiveInt
+    version: Annotated[PositiveInt, Le(1_000_000)]
     title: Text
     legal_basis: Celex
     deadlines: Deadlines
     workflow: Workflow
+    retention: Retention = Retention()
+    participants: Participants = Participants()
 
 
 class Item(_Part):
@@ -63,15 +92,18 @@ class Field(Item):
     """Something to fill in; `options` is code → English text, for the choice types alone."""
 
     type: ItemType
-    required: bool
+    required: Required
     personal: bool
     options: dict[Code, Text] = {}
+    list: ListName | None = None
 
     @model_validator(mode="after")
     def _options_fit_type(self) -> Self:
         if bool(self.options) != (self.type in CHOICES):
             raise ValueError(f"{self.code}: options belong to {', '.join(CHOICES)}, and these need them")
-        if self.type == "yes-no-unknown" and list(self.options) != ["yes", "no", "unknown"]:
+        if (self.list is not None) != (self.type == "code-list"):
+            raise ValueError(f"{self.code}: list belongs to code-list, which needs it")
+        if self.type == "yes-no-unknown" and tuple(self.options) != ("yes", "no", "unknown"):
             raise ValueError(f"{self.code}: the options of yes-no-unknown are yes, no, unknown, in this order")
         return self
 

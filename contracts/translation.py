@@ -1,8 +1,8 @@
 """What translation takes and gives: texts of an area, language by language, and the publication of a version."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from contracts.languages import Language
 from contracts.types import Code, Message, Part
@@ -10,7 +10,28 @@ from contracts.types import Code, Message, Part
 MessageCode = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]{1,200}$")]
 """Which text: `title`, `set.<code>`, `particular.<code>`, `question.<code>`, `question.<code>.<option>`."""
 
-ItemType = Literal["yes-no-unknown", "single", "multiple", "date", "number", "text", "country"]
+ItemType = Literal[
+    "yes-no-unknown", "single", "multiple", "date", "number", "text", "country", "amount", "period", "code-list"
+]
+ListName = Literal["nace", "competences", "languages"]
+"""The lists whose codes may be an answer: economic activities (NACE), the exchange's competences, its languages."""
+
+_REQUIRED: Final[dict[Any, bool]] = {"no": False, "sending": True}
+
+
+def _required(said: Any) -> Any:
+    return _REQUIRED.get(said, said) if isinstance(said, str) else said
+
+
+Required = Annotated[
+    bool | Literal["saving"],
+    BeforeValidator(_required),
+    WithJsonSchema({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["no", "saving", "sending"]}]}),
+]
+"""Whether something must be filled in: not at all, before it is sent, or even before it is saved.
+
+`no` and `sending` are read as false and true, as they have always been written: whatever counts as true is required.
+"""
 
 
 class Condition(Part):
@@ -25,9 +46,10 @@ class ItemRule(Part):
 
     code: Code
     type: ItemType
-    required: bool
+    required: Required
     personal: bool
     options: tuple[Code, ...] = ()
+    list: ListName | None = None
     condition: Condition | None = None
     set: Code | None = None
     group: Code | None = None
@@ -72,6 +94,12 @@ class Workflow(Part):
     own_state_cases: bool = False
 
 
+class Participants(Part):
+    """Who may take part: authorities with one of these competences, or without any named, all with access."""
+
+    competences: Annotated[tuple[Code, ...], Field(max_length=200)] = ()
+
+
 class AreaRules(Part):
     """What casework must know of an area: everything but the words."""
 
@@ -79,6 +107,7 @@ class AreaRules(Part):
     deadlines: Deadlines
     workflow: Workflow = Workflow()
     retention: Retention = Retention()
+    participants: Participants = Participants()
     particulars: tuple[ItemRule, ...]
     questions: Annotated[tuple[ItemRule, ...], Field(min_length=1)]
 

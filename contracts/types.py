@@ -48,6 +48,20 @@ class FreeText(Part):
     language: Language
 
 
+class Amount(Part):
+    """A sum of money: a decimal number as text, so that no cent is lost, and the currency's ISO 4217 code."""
+
+    amount: Annotated[str, StringConstraints(max_length=40)]
+    currency: Annotated[str, StringConstraints(max_length=3)]
+
+
+class Span(Part):
+    """From one day to another, both included (ISO 8601)."""
+
+    begin: Annotated[str, StringConstraints(max_length=10)]
+    end: Annotated[str, StringConstraints(max_length=10)]
+
+
 class Label(Part):
     """A code and, once translated, what its reader reads for it."""
 
@@ -61,5 +75,8 @@ Value = (
     | Annotated[float, Field(strict=True, allow_inf_nan=False)]
     | Annotated[tuple[Code, ...], Field(max_length=100)]
     | FreeText
+    | Amount
+    | Span
 )
-"""An answer: an option's code, several of them, a date (ISO 8601), a state's code, a number, or free text."""
+"""An answer: an option's code, several of them, a date (ISO 8601), a state's code, a code of a list, a number, free
+text, an amount of money, or a period."""

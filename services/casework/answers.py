@@ -1,13 +1,18 @@
 """Whether what was filled in fits what was asked. Pure."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
-from contracts.languages import STATES
+from contracts.currencies import CURRENCIES
+from contracts.languages import LANGUAGES, STATES
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules, ItemRule
-from contracts.types import FreeText, Value
+from contracts.types import Amount, FreeText, Span, Value
+
+Level = Literal["saving", "sending"]
+"""What is wanted at once when something is saved, and what no later than when it is sent."""
 
 YES_NO_UNKNOWN: Final = ("yes", "no", "unknown")
 
@@ -22,7 +27,7 @@ def check_asked(rules: AreaRules, questions: Iterable[str]) -> Refusal | None:
     return None
 
 
-def check_particulars(rules: AreaRules, values: Mapping[str, Value]) -> Refusal | None:
+def check_particulars(rules: AreaRules, values: Mapping[str, Value], level: Level = "sending") -> Refusal | None:
     """Say what is wrong with the sender's particulars of the person or company concerned."""
     items = {item.code: item for item in rules.particulars}
     for code, value in values.items():
@@ -30,14 +35,17 @@ def check_particulars(rules: AreaRules, values: Mapping[str, Value]) -> Refusal 
             return Refusal("particular-unknown", f"particulars.{code}")
         if wrong := check_value(items[code], value):
             return Refusal(wrong, f"particulars.{code}")
-    missing = (item.code for item in items.values() if item.required and item.code not in values)
+    missing = (item.code for item in items.values() if _wanted(item, level) and item.code not in values)
     return next((Refusal("particular-missing", f"particulars.{code}") for code in missing), None)
 
 
-def check_answers(rules: AreaRules, asked: Iterable[str], values: Mapping[str, Value]) -> Refusal | None:
+def check_answers(
+    rules: AreaRules, asked: Iterable[str], values: Mapping[str, Value], level: Level = "sending"
+) -> Refusal | None:
     """Say what is wrong with the recipient's answers.
 
-    Every question asked must be answered, unless it is optional or its condition is not met.
+    Every question asked must be answered, unless it is optional or its condition is not met; before it is saved,
+    only what is required for saving.
     """
     items = {item.code: item for item in rules.questions if item.code in set(asked)}
     known = {item.code for item in rules.questions}
@@ -46,8 +54,20 @@ def check_answers(rules: AreaRules, asked: Iterable[str], values: Mapping[str, V
             return Refusal("question-not-asked" if code in known else "unknown-question", f"answers.{code}")
         if wrong := check_value(items[code], value):
             return Refusal(wrong, f"answers.{code}")
-    due = (item for item in items.values() if item.required and _arises(item, items, values))
+    due = (item for item in items.values() if _wanted(item, level) and _arises(item, items, values))
     return next((Refusal("answer-missing", f"answers.{item.code}") for item in due if item.code not in values), None)
+
+
+def part_of(kept: Mapping[str, str]) -> FreeText | Amount | Span:
+    """Return a value of several fields as it had come in: which it is, its fields say."""
+    if "currency" in kept:
+        return Amount(**kept)
+    return Span(**kept) if "begin" in kept else FreeText(**kept)
+
+
+def _wanted(item: ItemRule, level: Level) -> bool:
+    """What is required for saving is required for sending, too."""
+    return item.required == "saving" if level == "saving" else bool(item.required)
 
 
 def _arises(item: ItemRule, items: Mapping[str, ItemRule], values: Mapping[str, Value]) -> bool:
@@ -99,6 +119,35 @@ def _country(_: ItemRule, value: Value) -> str | None:
     return None if value in STATES else "unknown-option"
 
 
+_DECIMAL: Final = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d{1,4})?", re.ASCII)
+
+
+def _amount(_: ItemRule, value: Value) -> str | None:
+    if not isinstance(value, Amount) or not _DECIMAL.fullmatch(value.amount):
+        return "wrong-answer-type"
+    return None if value.currency in CURRENCIES else "unknown-option"
+
+
+def _period(item: ItemRule, value: Value) -> str | None:
+    """The days are in a form in which their order is that of the alphabet."""
+    fits = isinstance(value, Span) and not _date(item, value.begin) and not _date(item, value.end)
+    return None if fits and isinstance(value, Span) and value.begin <= value.end else "wrong-answer-type"
+
+
+_LISTS: Final[Mapping[str, re.Pattern[str]]] = {
+    "nace": re.compile(r"[A-V]|\d{2}(?:\.\d{1,2})?", re.ASCII),
+    "competences": re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"),
+    "languages": re.compile("|".join(LANGUAGES)),
+}
+"""How codes look: NACE has sections, divisions, groups and classes (Regulation (EC) 1893/2006, Annex I)."""
+
+
+def _code(item: ItemRule, value: Value) -> str | None:
+    if not isinstance(value, str):
+        return "wrong-answer-type"
+    return None if _LISTS[item.list or "competences"].fullmatch(value) else "unknown-option"
+
+
 _CHECKS: Final[Mapping[str, Callable[[ItemRule, Value], str | None]]] = {
     "yes-no-unknown": _option,
     "single": _option,
@@ -107,6 +156,9 @@ _CHECKS: Final[Mapping[str, Callable[[ItemRule, Value], str | None]]] = {
     "number": _number,
     "text": _text,
     "country": _country,
+    "amount": _amount,
+    "period": _period,
+    "code-list": _code,
 }
 
 

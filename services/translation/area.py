@@ -74,6 +74,8 @@ def _twice(codes: Iterable[str]) -> str | None:
 def _options_fit(item: ItemRule) -> bool:
     if _twice(item.options):
         return False
+    if (item.type == "code-list") != (item.list is not None):
+        return False
     if item.type == "yes-no-unknown":
         return item.options in ((), YES_NO_UNKNOWN)
     return (item.type in ("single", "multiple")) == bool(item.options)

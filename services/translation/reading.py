@@ -1,14 +1,15 @@
 """One reader's words: labels, refusals, questions, answers, states, dates and numbers in its languages."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from babel import Locale
-from babel.dates import format_date
-from babel.numbers import format_decimal
+from babel.dates import format_date, format_interval
+from babel.numbers import format_currency, format_decimal, get_currency_precision
 
 from contracts.languages import LAST_RESORT
 from contracts.translation import ItemRule
@@ -45,14 +46,10 @@ class Reading:
         return self._single(area, item_code, item, value)
 
     def _single(self, area: AreaTexts, item_code: str, item: ItemRule, value: Any) -> str:
-        if item.type == "date":
-            return format_date(date.fromisoformat(value), "long", locale(self.languages[0]))
-        if item.type == "number":
-            return format_decimal(value, locale=locale(self.languages[0]), decimal_quantization=False)
-        if item.type == "country":
-            return self.country(value)
-        if item.type == "text":
-            return str(value["text"])
+        if show := _SHOWN.get(item.type):
+            return show(self.languages[0], value)
+        if item.type == "code-list":
+            return _listed(self.languages[0], item, value)
         return self._option(area, item_code, value)
 
     def _option(self, area: AreaTexts, item_code: str, option: str) -> str:
@@ -74,3 +71,44 @@ def locale(language: str) -> Locale:
 def country(language: str, code: str) -> str:
     """Return a state's name, by CLDR."""
     return str(locale(language).territories.get(_TERRITORIES.get(code, code), code))
+
+
+@cache
+def language(reader: str, code: str) -> str:
+    """Return a language's name, by CLDR."""
+    return str(locale(reader).languages.get(code, code))
+
+
+def _listed(reader: str, item: ItemRule, code: str) -> str:
+    """Codes of activities and competences are read as codes: their words are the vocabulary's."""
+    return language(reader, code) if item.list == "languages" else code
+
+
+def _date(reader: str, value: Any) -> str:
+    return str(format_date(date.fromisoformat(value), "long", locale(reader)))
+
+
+def _number(reader: str, value: Any) -> str:
+    return str(format_decimal(value, locale=locale(reader), decimal_quantization=False))
+
+
+def _amount(reader: str, value: Any) -> str:
+    """With the currency's own number of decimals, or more where more were stated."""
+    sum_, where = Decimal(value["amount"]), locale(reader)
+    exact = -int(sum_.as_tuple().exponent) > get_currency_precision(value["currency"])
+    return str(format_currency(sum_, value["currency"], locale=where, decimal_quantization=not exact))
+
+
+def _period(reader: str, value: Any) -> str:
+    begin, end = date.fromisoformat(value["begin"]), date.fromisoformat(value["end"])
+    return str(format_interval(begin, end, "yMMMd", locale=locale(reader)))
+
+
+_SHOWN: Final[Mapping[str, Callable[[str, Any], str]]] = {
+    "date": _date,
+    "number": _number,
+    "amount": _amount,
+    "period": _period,
+    "country": country,
+    "text": lambda _, value: str(value["text"]),
+}

@@ -10,8 +10,8 @@ from pydantic import TypeAdapter
 from contracts.languages import STATES
 from contracts.refusal import Refusal
 from contracts.translation import Condition, ItemType
-from contracts.types import FreeText, Value
-from services.casework.answers import check_answers, check_asked, check_particulars, check_value
+from contracts.types import Amount, FreeText, Span, Value
+from services.casework.answers import Level, check_answers, check_asked, check_particulars, check_value, part_of
 from services.casework.doing import stored
 from tests.unit.samples import item, rules, text
 
@@ -64,6 +64,29 @@ VALUES: list[tuple[ItemType, str, Value, str | None]] = [
     ("country", "in small letters", "hu", "unknown-option"),
     ("country", "a state that takes no part", "US", "unknown-option"),
     ("country", "a list", ("HU",), WRONG),
+    ("amount", "euros", Amount(amount="12.50", currency="EUR"), None),
+    ("amount", "nothing", Amount(amount="0", currency="HUF"), None),
+    ("amount", "a debt", Amount(amount="-3", currency="SEK"), None),
+    ("amount", "a decimal comma", Amount(amount="12,50", currency="EUR"), WRONG),
+    ("amount", "a leading nought", Amount(amount="012", currency="EUR"), WRONG),
+    ("amount", "no number", Amount(amount="NaN", currency="EUR"), WRONG),
+    ("amount", "digits of another script", Amount(amount="\u0661", currency="EUR"), WRONG),
+    ("amount", "a line's end", Amount(amount="1\n", currency="EUR"), WRONG),
+    ("amount", "too many digits", Amount(amount="1" * 16, currency="EUR"), WRONG),
+    ("amount", "a currency that was", Amount(amount="1", currency="DEM"), "unknown-option"),
+    ("amount", "a mere number", 12, WRONG),
+    ("period", "some days", Span(begin="2026-01-01", end="2026-03-31"), None),
+    ("period", "one day", Span(begin="2026-01-01", end="2026-01-01"), None),
+    ("period", "backwards", Span(begin="2026-03-31", end="2026-01-01"), WRONG),
+    ("period", "no day", Span(begin="2026-01-01", end="2026-02-30"), WRONG),
+    ("period", "a date", "2026-01-01", WRONG),
+    ("code-list", "a section", "F", None),
+    ("code-list", "a division", "41", None),
+    ("code-list", "a class", "41.20", None),
+    ("code-list", "no section", "W", "unknown-option"),
+    ("code-list", "too deep", "41.200", "unknown-option"),
+    ("code-list", "a line's end", "F\n", "unknown-option"),
+    ("code-list", "a number", 41, WRONG),
 ]
 
 
@@ -73,7 +96,52 @@ VALUES: list[tuple[ItemType, str, Value, str | None]] = [
 def test_a_value_fits_its_type_or_is_refused(kind: ItemType, value: Value, wrong: str | None) -> None:
     """Nothing is guessed or converted; the extremes belong to the type or do not."""
     options = OPTIONS if kind in ("single", "multiple") else ()
-    assert check_value(item("q", kind, options=options), value) == wrong
+    of = {"list": "nace"} if kind == "code-list" else {}
+    assert check_value(item("q", kind, options=options, **of), value) == wrong
+
+
+LISTED = [
+    ("languages", "mt", None),
+    ("languages", "xx", "unknown-option"),
+    ("competences", "tour-guide", None),
+    ("competences", "Tour guide", "unknown-option"),
+]
+
+
+@pytest.mark.parametrize(("name", "code", "wrong"), LISTED)
+def test_a_code_is_one_of_its_list(name: str, code: str, wrong: str | None) -> None:
+    """A list's codes have a form, and what has another is none of them."""
+    assert check_value(item("q", "code-list", list=name), code) == wrong
+
+
+LEVELS: list[tuple[Any, list[str | None]]] = [
+    ("no", [None, None]),
+    ("saving", ["q", "q"]),
+    ("sending", [None, "q"]),
+    (True, [None, "q"]),
+    (False, [None, None]),
+]
+
+
+@pytest.mark.parametrize(("required", "missing"), LEVELS)
+def test_what_is_required_for_saving_is_wanted_sooner(required: Any, missing: list[str | None]) -> None:
+    """And for sending as well; true and false are read as they always were."""
+    area = rules(questions=(item("q", "date", required=required),), particulars=(item("q", "date", required=required),))
+    levels: tuple[Level, ...] = ("saving", "sending")
+    answers = [check_answers(area, ["q"], {}, level) for level in levels]
+    particulars = [check_particulars(area, {}, level) for level in levels]
+    assert answers == [code and Refusal("answer-missing", f"answers.{code}") for code in missing]
+    assert particulars == [code and Refusal("particular-missing", f"particulars.{code}") for code in missing]
+
+
+PARTS = [FreeText(text="x", language="de"), Amount(amount="1", currency="EUR"), Span(begin="a", end="b")]
+
+
+@pytest.mark.parametrize("value", PARTS)
+def test_what_was_kept_is_what_came_in(value: FreeText | Amount | Span) -> None:
+    """No kind of answer is taken for another, neither in a store nor in a message."""
+    assert part_of(value.model_dump()) == value
+    assert TypeAdapter[Value](Value).validate_python(value.model_dump()) == value
 
 
 ANSWERS: list[tuple[str, tuple[str, ...], dict[str, Value], Refusal | None]] = [

@@ -11,7 +11,7 @@ from contracts.languages import LANGUAGES
 from contracts.translation import AreaRules
 
 LEGISLATION = Path(__file__).parents[2] / "legislation"
-AREAS = ("professional-qualifications", "services")
+AREAS = ("posting-of-workers", "professional-qualifications", "services")
 
 AREA = """\
 code: fishing
@@ -87,6 +87,10 @@ YAML_MISTAKES = {
         21,
         "maybe is not an option of licensed",
     ),
+    "a code of no list": Mistake("questions.yaml", "type: date", "type: code-list", 16, "list belongs to code-list"),
+    "an unknown list": Mistake("questions.yaml", "type: date", "type: code-list\n            list: x", 19, "list"),
+    "required for nothing": Mistake("questions.yaml", "required: true", "required: maybe", 2, "particulars.0.required"),
+    "too many years": Mistake("area.yaml", "{days: 7}", "{months: 121}", 6, "deadlines.acceptance"),
     "a choice of nothing": Mistake("questions.yaml", "type: date", "type: single", 16, "these need them"),
     "choices for a date": Mistake("questions.yaml", "type: yes-no-unknown", "type: date", 10, "options belong to"),
     "half a yes-no-unknown": Mistake("questions.yaml", ", unknown: We do not know.", "", 10, "are yes, no, unknown"),
@@ -160,6 +164,34 @@ def test_deadlines_are_in_calendar_or_in_working_days(fishing: Path) -> None:
     deadlines = load(fishing).rules["deadlines"]
     assert deadlines["acceptance"] == {"days": 7}
     assert deadlines["answer"] == {"working_days": 14}
+
+
+def test_everything_that_an_area_may_set_arrives(fishing: Path) -> None:
+    """Months, idleness, reminders, retention and participants are published as they stand in the file."""
+    file = fishing / "area.yaml"
+    more = """\
+  idle: {months: 2}
+  remind: [3]
+retention:
+  blocked: {months: 3}
+  deleted: {days: 400}
+participants: {competences: [angling]}
+"""
+    file.write_text(file.read_text().replace("workflow", more + "workflow"))
+    rules = AreaRules.model_validate(load(fishing).rules)
+    assert (rules.deadlines.idle.months, rules.deadlines.remind) == (2, (3,))
+    assert (rules.retention.blocked.months, rules.retention.deleted.days) == (3, 400)
+    assert rules.participants.competences == ("angling",)
+
+
+def test_what_is_required_is_said_in_words_or_by_yes_and_no(fishing: Path) -> None:
+    """`no` and `sending` are false and true, as they were; `saving` stands by itself."""
+    file = fishing / "questions.yaml"
+    found = []
+    for word in ("no", "false", "saving", "sending", "true"):
+        file.write_text(QUESTIONS.replace("required: true", f"required: {word}", 1))
+        found.append(AreaRules.model_validate(load(fishing).rules).particulars[0].required)
+    assert found == [False, False, "saving", True, True]
 
 
 def test_english_texts_are_found_by_message_code(fishing: Path) -> None:

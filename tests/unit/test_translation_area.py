@@ -33,6 +33,8 @@ def test_rules_that_fit_together_are_accepted(questions: tuple[ItemRule, ...]) -
 
 CONTRADICTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("a question twice", {"questions": (item("q", "date"), item("p", "date"), item("q", "text"))}, "q"),
+    ("a code of no list", {"questions": (item("q", "code-list"),)}, "q"),
+    ("a list of a date", {"questions": (item("q", "date", list="nace"),)}, "q"),
     ("a particular twice", {"particulars": (item("p", "date"), item("p", "date"))}, "p"),
     ("a choice of nothing", {"questions": (item("q", "single"),)}, "q"),
     ("several of nothing", {"questions": (item("q", "multiple"),)}, "q"),

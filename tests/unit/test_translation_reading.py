@@ -19,7 +19,7 @@ from contracts.types import Message
 from services.translation.area import AreaTexts, codes_of, items_of
 from services.translation.reading import Reading, in_order
 from services.translation.render import area_of, render
-from tests.unit.samples import rules
+from tests.unit.samples import item, rules
 
 Json = dict[str, Any]
 RULES = rules()
@@ -131,6 +131,42 @@ def test_dates_numbers_and_states_are_written_as_the_reader_writes_them(
 def test_the_table_of_languages_is_whole() -> None:
     """Every language of the exchange stands in it."""
     assert tuple(row[0] for row in CLDR) == LANGUAGES
+
+
+NEW = [
+    item("pay", "amount"),
+    item("stay", "period"),
+    item("spoken", "code-list", list="languages"),
+    item("trade", "code-list", list="nace"),
+]
+NEWER = AreaTexts(items_of(rules(questions=tuple(NEW))), {})
+FORMS: list[tuple[str, str, Any, str]] = [
+    ("de", "pay", {"amount": "1234.5", "currency": "EUR"}, "1.234,50 €"),
+    ("en", "pay", {"amount": "1234.5", "currency": "EUR"}, "€1,234.50"),
+    ("hu", "pay", {"amount": "1500000", "currency": "HUF"}, "1 500 000,00 Ft"),
+    ("de", "pay", {"amount": "0.1234", "currency": "EUR"}, "0,1234 €"),
+    ("de", "stay", {"begin": "2026-01-05", "end": "2026-03-31"}, "5. Jan. – 31. März 2026"),  # noqa: RUF001
+    ("fr", "stay", {"begin": "2026-01-05", "end": "2026-03-31"}, "5 janv. – 31 mars 2026"),  # noqa: RUF001
+    ("de", "stay", {"begin": "2026-01-05", "end": "2026-01-05"}, "5. Jan. 2026"),
+    ("de", "spoken", "mt", "Maltesisch"),
+    ("de", "trade", "41.20", "41.20"),
+]
+
+
+@pytest.mark.parametrize(("language", "code", "value", "shown"), FORMS)
+def test_amounts_periods_and_codes_are_written_as_the_reader_writes_them(
+    language: str, code: str, value: Any, shown: str
+) -> None:
+    """A currency's decimals are its own, and none that was stated is lost."""
+    read = reading(language).value(NEWER, f"question.{code}", value)
+    assert " ".join(read.split()) == shown
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("code", "value"), [form[1:3] for form in FORMS[3:]])
+def test_every_language_has_a_form_for_every_type(language: str, code: str, value: Any) -> None:
+    """No reader meets an error or nothing."""
+    assert reading(language).value(NEWER, f"question.{code}", value)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

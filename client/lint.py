@@ -1,0 +1,127 @@
+"""What is wrong with the words of an area, language by language. Says where; corrects nothing.
+
+A text may be missing, be the English one, lack a placeholder, have a letter of a script that its language does not
+use, or leave out a key term of the directives. Mistakes of the rules themselves are refused when an area is read.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from babel.messages.pofile import PoFileError, read_po
+
+from client.legislation import SOURCE_LANGUAGE, Area, LegislationError, missing
+
+Kind = Literal["missing", "same-as-source", "placeholders", "script", "term"]
+SCRIPTS: Final[Mapping[str, str]] = {"bg": "CYRILLIC", "el": "GREEK"}
+"""Every other language of the exchange is written in Latin letters."""
+ERRORS: Final = frozenset({"missing", "placeholders", "script"})
+"""What keeps an area from being clean; the rest is for a reader's eye: inflection can hide a term."""
+
+_PLACEHOLDER: Final = re.compile(r"\{[a-z0-9_]*\}|%(?:\([a-z0-9_]+\))?[sd]")
+_WORD: Final = re.compile(r"[^\W\d_ªº]+")
+"""Ordinal signs (10.º) are letters to Unicode, and of no script."""
+_LONG: Final = 3
+"""Shorter texts than so many words may well be the same in two languages: names, abbreviations, `Yes`."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with one text in one language."""
+
+    area: str
+    language: str
+    code: str
+    kind: Kind
+    detail: str
+
+    @property
+    def error(self) -> bool:
+        """Whether it must be corrected; otherwise it is worth a look."""
+        return self.kind in ERRORS
+
+
+def lint(area: Area, terms: Mapping[str, Mapping[str, str]] | None = None) -> list[Finding]:
+    """Return what is wrong with an area's texts. `terms` has by language: English term → term."""
+    gaps = [
+        Finding(area.code, language, code, "missing", "has no text")
+        for language, codes in missing(area).items()
+        for code in codes
+    ]
+    return gaps + [
+        Finding(area.code, language, code, kind, detail)
+        for language, texts in area.texts.items()
+        for code, text in texts.items()
+        for kind, detail in _wrong(area.texts[SOURCE_LANGUAGE][code], text, language, (terms or {}).get(language, {}))
+    ]
+
+
+def read_terms(folder: Path) -> dict[str, dict[str, str]]:
+    """Return by language the key terms: English → its own. Raises LegislationError for a file that is not gettext."""
+    return {file.stem: _terms(file) for file in sorted(folder.glob("*.po"))}
+
+
+def _terms(file: Path) -> dict[str, str]:
+    try:
+        with file.open("rb") as source:
+            catalogue = read_po(source, charset="utf-8", abort_invalid=True)
+    except PoFileError as error:
+        raise LegislationError(file, error.lineno + 1, f"is not gettext: {error.line.strip()}") from error
+    except UnicodeDecodeError as error:
+        raise LegislationError(file, None, "is not UTF-8") from error
+    return {str(one.id): str(one.string) for one in catalogue if one.id and one.string and not one.fuzzy}
+
+
+def _wrong(english: str, text: str, language: str, terms: Mapping[str, str]) -> Iterator[tuple[Kind, str]]:
+    if language == SOURCE_LANGUAGE:
+        return
+    if sorted(_PLACEHOLDER.findall(english)) != sorted(_PLACEHOLDER.findall(text)):
+        yield "placeholders", "its placeholders are not those of the English text"
+    if text == english and len(_WORD.findall(text)) >= _LONG:
+        yield "same-as-source", "is the English text"
+    if letters := foreign_letters(text, language):
+        yield "script", f"letters of another script: {' '.join(letters)}"
+    for term, own in terms.items():
+        if _has(english, term) and not uses(text, own):
+            yield "term", f"{term}: nothing of {own!r}"
+
+
+def foreign_letters(text: str, language: str) -> list[str]:
+    """Return the letters that look right and are not: those of another script inside a word of this language's.
+
+    A whole word in Latin letters may stand in Greek or Bulgarian (IMI, EUR); in Latin, no other letter may.
+    """
+    script = SCRIPTS.get(language, "LATIN")
+    odd = [word for word in _WORD.findall(text) if _is_odd({_script(one) for one in word}, script)]
+    return [f"{one} ({unicodedata.name(one, '?')})" for word in odd for one in word if _script(one) != script]
+
+
+def _is_odd(scripts: set[str], expected: str) -> bool:
+    return not scripts <= {expected} and scripts != {"LATIN"}
+
+
+def _script(letter: str) -> str:
+    return unicodedata.name(letter, "?").split()[0]
+
+
+def _has(english: str, term: str) -> bool:
+    return re.search(rf"\b{re.escape(term)}\b", english, re.IGNORECASE) is not None
+
+
+def uses(text: str, term: str) -> bool:
+    """Say whether a text has the words of a term, whatever their endings: each begins as one of the text does."""
+    there = [_plain(word) for word in _WORD.findall(text)]
+    stems = [_stem(_plain(word)) for word in _WORD.findall(term)]
+    return all(any(stem in word for word in there) for stem in stems)
+
+
+def _stem(word: str) -> str:
+    """Half of a long word, so that neither an ending nor a changed vowel before it counts."""
+    return word[: max(3, (len(word) + 1) // 2)]
+
+
+def _plain(word: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(one))
