@@ -162,18 +162,11 @@ _CHECKS: Final[Mapping[str, Callable[[ItemRule, Value], str | None]]] = {
 }
 
 
-def check_given(
-    asked: Iterable[ItemRule], values: Mapping[str, Value], field: str, known: Iterable[ItemRule] = ()
-) -> Refusal | None:
-    """Say what is wrong with values that may be incomplete: one that nobody asked for, or that does not fit."""
-    items = {item.code: item for item in asked}
-    elsewhere = {item.code for item in known}
+def check_some(rules: AreaRules, values: Mapping[str, Value]) -> Refusal | None:
+    """Say what is wrong with some of the particulars, whatever else there may be."""
+    items = {item.code: item for item in rules.particulars}
     for code, value in values.items():
-        if code not in items:
-            return Refusal(_UNASKED[field] if code not in elsewhere else "question-not-asked", f"{field}.{code}")
-        if wrong := check_value(items[code], value):
-            return Refusal(wrong, f"{field}.{code}")
+        wrong = check_value(items[code], value) if code in items else "particular-unknown"
+        if wrong:
+            return Refusal(wrong, f"particulars.{code}")
     return None
-
-
-_UNASKED: Final = {"particulars": "particular-unknown", "answers": "unknown-question"}

@@ -14,8 +14,8 @@ from contracts import casework as do
 from contracts import own
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules, Period
-from contracts.types import FreeText, Message, Value
-from services.casework.answers import check_answers, check_asked, check_given, check_particulars
+from contracts.types import FreeText, Message, Part, Value
+from services.casework.answers import check_answers, check_asked, check_particulars, check_some, part_of
 from services.casework.calendar import years_of
 from services.casework.case import ENDED, Case, Entry, Side
 from services.casework.deadlines import acceptance_due, end_of_day, plainly_later
@@ -78,7 +78,7 @@ def _new(command: Message, ask: Knowledge, now: Now) -> Doing | Refusal:
     sender, area = ask.authority(command.authority), ask.area(command.area)
     if area is None or sender is None:
         return Refusal("unknown-area", "area")
-    if area.code not in sender.access:
+    if not _takes_part(sender, area.code, area.rules):
         return Refusal("no-access", "area")
     return Doing(_blank("", area.code, area.version, sender.side, now), command, area.rules, ask, now)
 
@@ -147,7 +147,7 @@ def correction_was_asked(doing: Doing) -> bool:
 def save_draft(doing: Doing) -> Change:
     """A draft may lack anything; what it has must fit the area (two-level validation)."""
     command, rules = doing.command, doing.rules
-    wrong = check_asked(rules, command.questions) or check_given(rules.particulars, command.particulars, "particulars")
+    wrong = check_asked(rules, command.questions) or check_particulars(rules, command.particulars, "saving")
     if wrong:
         return wrong
     recipient = doing.ask.authority(command.recipient) if command.recipient else None
@@ -210,11 +210,19 @@ def modify(doing: Doing) -> Change:
 def _recipient(doing: Doing, number: str | None) -> Authority | Refusal:
     """Return whom a request may go to: active, with access, and not of the sender's state unless the area allows it."""
     case, found = doing.case, doing.ask.authority(number) if number else None
-    if found is None or found.id == case.sender.authority or not found.active or case.area not in found.access:
+    if found is None or found.id == case.sender.authority or not found.active:
+        return Refusal("recipient-not-found", "recipient")
+    if not _takes_part(found, case.area, doing.rules):
         return Refusal("recipient-not-found", "recipient")
     if found.side.country == case.sender.country and not doing.rules.workflow.own_state_cases:
         return Refusal("own-state", "recipient")
     return found
+
+
+def _takes_part(authority: Authority, area: str, rules: AreaRules) -> bool:
+    """Say whether an authority may act in an area: with access, and a competence of those that the area names."""
+    access, wanted = authority.access.get(area), set(rules.participants.competences)
+    return access is not None and (not wanted or not wanted.isdisjoint(access.competences))
 
 
 def _unfit(doing: Doing, said: Any, recipient: Authority | Side) -> Refusal | None:
@@ -309,7 +317,9 @@ def _handed_to(doing: Doing) -> Authority | Refusal:
     here = doing.ask.authority(doing.command.authority)
     if found is None or not found.active or found.id in (case.sender.authority, doing.command.authority):
         return Refusal("recipient-not-found", "to")
-    if case.area not in found.access and not (here and found.id in {here.coordinator, first_behind(here, case.area)}):
+    if not _takes_part(found, case.area, doing.rules) and not (
+        here and found.id in {here.coordinator, first_behind(here, case.area)}
+    ):
         return Refusal("recipient-not-found", "to")
     if found.side.country == case.sender.country and not doing.rules.workflow.own_state_cases:
         return Refusal("own-state", "to")
@@ -318,8 +328,8 @@ def _handed_to(doing: Doing) -> Authority | Refusal:
 
 def save_answers(doing: Doing) -> Change:
     """What is kept must fit its question; what is missing may come later."""
-    asked = [item for item in doing.rules.questions if item.code in doing.case.questions]
-    wrong = check_given(asked, doing.command.answers, "answers", known=doing.rules.questions)
+    kept = {code: value_of(value) for code, value in doing.case.kept_answers.items()}
+    wrong = check_answers(doing.rules, doing.case.questions, kept | doing.command.answers, "saving")
     return wrong or {"personal": _answers(doing)}
 
 
@@ -419,7 +429,7 @@ def ask_correction(doing: Doing) -> Change:
     command = doing.command
     if bool(command.particulars) == command.erase:
         return Refusal("correction-unclear", "particulars")
-    wrong = check_given(doing.rules.particulars, command.particulars, "particulars")
+    wrong = check_some(doing.rules, command.particulars)
     return wrong or {"erase": command.erase, "personal": {"particulars": stored(command.particulars)}}
 
 
@@ -485,7 +495,7 @@ def stored(values: Mapping[str, Any]) -> dict[str, Any]:
 def value_of(kept: Any) -> Value:
     """Return a value that was kept as it had come in."""
     if isinstance(kept, Mapping):
-        return FreeText(**kept)
+        return part_of(kept)
     result: Value = tuple(kept) if isinstance(kept, list) else kept
     return result
 
@@ -496,6 +506,6 @@ def text(said: FreeText | None) -> dict[str, str] | None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, FreeText):
-        return value.model_dump()
+    if isinstance(value, Part):
+        return value.model_dump(mode="json")
     return list(value) if isinstance(value, tuple) else value

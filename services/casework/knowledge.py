@@ -15,11 +15,12 @@ Kind = Literal["authority", "area", "rules", "case", "holidays"]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who stands behind an authority in one area: who granted it, who mediates, who observes."""
+    """What an authority may do in one area: who granted it, who mediates, who observes, its competences there."""
 
     coordinator: str = ""
     request_coordinators: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
+    competences: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

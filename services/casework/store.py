@@ -168,4 +168,5 @@ def _authority(key: str, found: Document) -> Authority:
 
 
 def _access(found: Document) -> Access:
-    return Access(found["coordinator"], tuple(found["request_coordinators"]), tuple(found["linked"]))
+    mediating, observing = tuple(found["request_coordinators"]), tuple(found["linked"])
+    return Access(found["coordinator"], mediating, observing, frozenset(found["scope"]["competences"]))

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from contracts import casework as do
 from contracts.refusal import Refusal
-from contracts.types import Role, User
+from contracts.types import Amount, Role, Span, User
 from services.casework.knowledge import Access, Area
 from services.casework.lifecycle import STEPS, decide
 from tests.unit.samples import (
     ACTIONS,
     ALLOCATOR,
     AREA,
+    CASE,
     COLLEAGUE,
     DE,
     HANDLER,
@@ -36,6 +37,7 @@ from tests.unit.samples import (
     case_of,
     close,
     history_until,
+    item,
     known_in,
     later,
     proceed,
@@ -229,6 +231,21 @@ SENDING: list[tuple[str, dict[str, Any], dict[str, Any], Refusal | None]] = [
         },
         None,
     ),
+    (
+        "a recipient without any of the area's competences",
+        {},
+        {
+            "sender": authority(SENDER, access={"diplomas": Access(competences=frozenset({"dentist"}))}),
+            "area": Area("diplomas", 1, rules(participants={"competences": ["dentist", "doctor"]})),
+        },
+        Refusal("recipient-not-found", "recipient"),
+    ),
+    (
+        "a sender without any of the area's competences",
+        {},
+        {"area": Area("diplomas", 1, rules(participants={"competences": ["dentist", "doctor"]}))},
+        Refusal("no-access", "area"),
+    ),
     ("itself", {}, {"recipient": KNOWN[SENDER]}, Refusal("recipient-not-found", "recipient")),
     ("a date in the past", {"wished_date": later(-1)}, {}, Refusal("date-in-the-past", "wished_date")),
     ("today", {"wished_date": later(0)}, {}, None),
@@ -406,3 +423,22 @@ def test_the_same_file_is_kept_once_and_no_more_than_twenty() -> None:
     many = replace(once, files=once.files * 20)
     other = ACTIONS["attach"](SENDER).model_copy(update={"content": "JVBERi0x"})
     assert proceed(many, other, AREA.rules, NOW) == Refusal("too-many-files", "content")
+
+
+def test_amounts_and_periods_are_kept_as_they_came_in() -> None:
+    """Stored as plain JSON, and checked again as what they are when the reply is whole."""
+    paid, spent = Amount(amount="12.50", currency="EUR"), Span(begin="2026-01-01", end="2026-02-01")
+    asked = (item("paid", "amount"), item("spent", "period"), item("activity", "code-list", list="nace"))
+    made = rules(questions=asked)
+    known = Known(in_force=Area(AREA.code, AREA.version, made))
+    first = decide(None, request(questions=("paid", "spent", "activity")), known, NOW)
+    assert not isinstance(first, Refusal)
+    accepted = _after(case_of([first]), accept(), known)
+    saved = _after(
+        accepted,
+        do.SaveAnswers(authority=RECIPIENT, case=CASE, answers={"paid": paid, "spent": spent}, user=HANDLER),
+        known,
+    )
+    replied = _after(saved, reply(answers={"activity": "86.23"}), known)
+    kept = {"amount": "12.50", "currency": "EUR"}, {"begin": "2026-01-01", "end": "2026-02-01"}
+    assert (replied.answers["paid"], replied.answers["spent"], replied.answers["activity"]) == (*kept, "86.23")
