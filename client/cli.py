@@ -19,6 +19,7 @@ from client import publishing, topology
 from client.account import new_password, password_hash
 from client.cli_cases import cases_app, retention_app, scoreboard
 from client.cli_registry import authorities_app, vocabulary_app
+from client.difference import differences
 from client.legislation import LegislationError, load
 from client.system import Refused, System
 from contracts.catalogue import COMMANDS
@@ -129,6 +130,21 @@ def lint(
         for one in found:
             print(f"{one.area} {one.language} {one.code}: {one.kind}: {one.detail}")
     raise typer.Exit(any(one.error for one in found))
+
+
+@legislation_app.command()
+def diff(old: Path, new: Path, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Say what is different in the area of folder NEW from that of OLD. Cases that were begun keep their version."""
+    try:
+        found = differences(load(old), load(new))
+    except LegislationError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
+    if as_json:
+        print(json.dumps([vars(one) for one in found]))
+        return
+    for one in found:
+        print(f"{one.code}: {one.what}{': ' if one.detail else ''}{one.detail}")
 
 
 @legislation_app.command()
