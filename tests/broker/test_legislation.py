@@ -1,0 +1,121 @@
+"""New legislation is published while the exchange runs and is used, and what has begun stays as it was."""
+
+import asyncio
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from client import publishing
+from client.legislation import Area, load
+from client.system import System
+from contracts.casework import AcceptRequest, CaseView, Reply, SendRequest, ShowCase
+from contracts.registry import GrantAccess, Scope
+from contracts.topology import OPERATOR
+from contracts.types import FreeText
+from tests.world import HANDLER, World, today, update
+
+pytestmark = pytest.mark.servers
+
+PAGE = (Path(__file__).parents[2] / "docs" / "legislation.md").read_text()
+GERMAN = {"Driving licences": "Führerscheine", "Was the licence issued in your Member State?": "Dort ausgestellt?"}
+HUNGARIAN = {
+    "Driving licences": "Vezetői engedélyek",
+    "Was the licence issued in your Member State?": "Ott állították ki?",
+}
+YES = {"Yes, it was issued here.": "Ja, er wurde hier ausgestellt."}
+
+
+def area(folder: Path, version: int, german: dict[str, str]) -> Area:
+    """The area of the tutorial, in three languages, with these German words."""
+    made = folder / str(version) / "driving-licences"
+    (made / "locale").mkdir(parents=True)
+    blocks = [textwrap.dedent(found) for found in re.findall(r"```yaml\n(.*?)\n *```", PAGE, re.DOTALL)]
+    (made / "area.yaml").write_text(blocks[0].replace("version: 1", f"version: {version}"))
+    (made / "questions.yaml").write_text(blocks[1])
+    codes = {message.english: message.code for message in load(made).messages}
+    for language, words in (("de", german), ("hu", HUNGARIAN)):
+        lines = [f'msgctxt "{codes[english]}"\nmsgid "{english}"\nmsgstr "{text}"' for english, text in words.items()]
+        head = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"'
+        (made / "locale" / f"{language}.po").write_text("\n\n".join((head, *lines)) + "\n")
+    return load(made)
+
+
+async def granted(world: World) -> None:
+    """Both sides have access to the new area."""
+    for nimic, name in (("de-nimic", "de-kammer"), ("hu-nimic", "hu-hivatal")):
+        async with world.system(nimic) as coordinator:
+            of, authority = world.ids[name], world.ids[nimic]
+            await coordinator.do(
+                GrantAccess(authority=authority, to=of, area="driving-licences", scope=Scope(), user=HANDLER)
+            )
+
+
+def licence(world: World) -> SendRequest:
+    """A request in the new area."""
+    return world.request(
+        area="driving-licences",
+        questions=("issued", "valid-until"),
+        particulars={name: FreeText(text="B 072RRE2I55", language="de") for name in ("holder", "number")},
+    )
+
+
+async def test_an_area_is_published_and_used_under_load_and_its_cases_keep_their_version(
+    world: World, tmp_path: Path
+) -> None:
+    """No process is restarted and no message is lost: sent in German, read in Hungarian, answered, read in German."""
+    before = {replica.port for replica in world.exchange.replicas}
+    async with world.both() as (asking, answering), world.system(OPERATOR) as operator:
+        stop = asyncio.Event()
+        load_of = asyncio.create_task(_load(world, asking, stop))
+        await publishing.publish(operator, area(tmp_path, 1, GERMAN | YES))
+        await granted(world)
+        sent = await asking.do(licence(world))
+        assert sent.case
+        number = sent.case.id
+        assert _words(sent.case) == ("Führerscheine", "Dort ausgestellt?")
+        assert _words(await update(answering, number, 1)) == ("Vezetői engedélyek", "Ott állították ki?")
+        hungary = world.ids["hu-hivatal"]
+        await answering.do(AcceptRequest(authority=hungary, case=number, user=HANDLER))
+        answers: dict[str, str] = {"issued": "yes", "valid-until": today().isoformat()}
+        await answering.do(
+            Reply.model_validate({"authority": hungary, "case": number, "answers": answers, "user": HANDLER})
+        )
+        read = await update(asking, number, 3)
+        assert read.questions[0].value_text == "Ja, er wurde hier ausgestellt."
+
+        await publishing.publish(operator, area(tmp_path, 2, {"Driving licences": "Fahrerlaubnisse"}))
+        again = await asking.do(ShowCase(authority=world.ids["de-kammer"], case=number, user=HANDLER))
+        assert again.case
+        assert (again.case.area, again.case.questions) == (read.area, read.questions)
+        fresh = await _in_version(world, asking, 2)
+        assert fresh.area.text == "Fahrerlaubnisse"
+        stop.set()
+        assert await load_of > 0
+    assert {replica.port for replica in world.exchange.replicas} == before
+
+
+def _words(case: CaseView) -> tuple[str | None, str | None]:
+    return case.area.text, case.questions[0].text
+
+
+async def _in_version(world: World, asking: System, version: int) -> CaseView:
+    """Return a new case as soon as one begins with this version."""
+    for _ in range(100):
+        case = (await asking.do(licence(world))).case
+        assert case
+        if case.area.version == version:
+            return case
+        await asyncio.sleep(0.1)
+    raise TimeoutError
+
+
+async def _load(world: World, asking: System, stop: asyncio.Event) -> int:
+    """Send requests in another area all the while; each has its outcome, and it is that it was done."""
+    done = 0
+    while not stop.is_set():
+        outcomes = await asyncio.gather(*(asking.outcome(world.request()) for _ in range(10)))
+        assert [outcome.status for outcome in outcomes] == ["done"] * 10
+        done += len(outcomes)
+    return done
