@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.casework import CaseHead, CaseTrail, CaseView, File, Recount, Retention, Score, Verified
 from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard, SystemHappening, TrailEntry
+from contracts.translation import Form
 from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId
 
 
@@ -40,6 +41,7 @@ class Outcome(Message):
     cases: tuple[CaseHead, ...] | None = None
     proof: CaseTrail | None = None
     file: File | None = None
+    form: Form | None = None
     scores: tuple[Score, ...] | None = None
     verified: Verified | None = None
     retention: Retention | None = None

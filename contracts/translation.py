@@ -131,7 +131,37 @@ class PublishArea(Message):
     rules: AreaRules
 
 
-COMMANDS: tuple[type[Message], ...] = (PutTexts, PublishArea)
+Tag = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+
+
+class ShowForm(Message):
+    """Read what a form of an area needs: its questions and their words in one language, of one set or of all.
+
+    Without `version` that of the version in force. With the `tag` of what one has, nothing comes when it still holds.
+    """
+
+    TYPE: ClassVar[str] = "translation.show_form.v1"
+    area: Code
+    version: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    language: Language
+    set: Code | None = None
+    tag: Tag | None = None
+
+
+class Form(Part):
+    """What a form needs. `in_english` names the texts that the language lacks; without `texts` the tag still holds."""
+
+    area: Code
+    version: int
+    language: Language
+    tag: Tag
+    particulars: tuple[ItemRule, ...] | None = None
+    questions: tuple[ItemRule, ...] | None = None
+    texts: dict[MessageCode, str] | None = None
+    in_english: tuple[MessageCode, ...] | None = None
+
+
+COMMANDS: tuple[type[Message], ...] = (PutTexts, PublishArea, ShowForm)
 
 
 class AreaPublished(Message):

@@ -11,7 +11,7 @@ from contracts.inbox import Views
 from contracts.languages import LAST_RESORT
 from contracts.refusal import Refusal
 from contracts.topology import OPERATOR, inbox_of
-from contracts.translation import AreaPublished, PublishArea, PutTexts
+from contracts.translation import AreaPublished, PublishArea, PutTexts, ShowForm
 from services.chassis import metrics
 from services.chassis.bus import Outgoing
 from services.chassis.delivery import Delivery, Handled
@@ -19,6 +19,7 @@ from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.intake import Command
 from services.chassis.parking import ROUTING_KEY
 from services.translation.area import AreaTexts, codes_of, inconsistency
+from services.translation.forms import form_of
 from services.translation.reading import Reading, Sentences, in_order
 from services.translation.render import Areas, Json, area_of, render
 from services.translation.store import Store
@@ -78,13 +79,25 @@ class CatalogueDesk:
     async def _decide(self, command: Command) -> Answer:
         if command.expired:
             return Answer(refused(command, Refusal("expired", "expiration")))
+        body = command.body
+        if isinstance(body, ShowForm):
+            return await self._form(command, body)
         if command.system != OPERATOR:
             return Answer(refused(command, Refusal("operator-only")))
-        body = command.body
         if isinstance(body, PutTexts):
             return await self._put(command, body)
         assert isinstance(body, PublishArea)
         return await self._publish(command, body)
+
+    async def _form(self, command: Command, asked: ShowForm) -> Answer:
+        version = asked.version or await self._store.in_force(asked.area)
+        rules = await self._store.rules(asked.area, version) if version else None
+        if version is None or rules is None:
+            return Answer(refused(command, Refusal("unknown-area", "area")))
+        if asked.set and asked.set not in {item.set for item in rules.questions}:
+            return Answer(refused(command, Refusal("unknown-question", "set")))
+        area = await self._store.area_texts(asked.area, version)
+        return Answer(done(command, form=form_of(asked, version, rules, area)))
 
     async def _put(self, command: Command, body: PutTexts) -> Answer:
         there = await self._store.texts(body.area, body.version, body.language)

@@ -70,6 +70,12 @@ class Store:
         found = await self._areas.find_one({"_id": f"{area}/{version}"})
         return AreaRules.model_validate(found["rules"]) if found else None
 
+    async def in_force(self, area: str) -> int | None:
+        """Return the highest version that is published."""
+        found = self._areas.find({"_id": {"$gt": f"{area}/", "$lt": f"{area}0"}}, {"_id": 1})
+        versions = [int(str(one["_id"]).rsplit("/", 1)[1]) async for one in found]
+        return max(versions, default=None)
+
     async def texts(self, area: str, version: int, language: str) -> Mapping[str, str] | None:
         """Return the texts laid down in one language."""
         found = await self._texts.find_one({"_id": f"{area}/{version}/{language}"})

@@ -13,6 +13,7 @@ from client.system import System
 from contracts.casework import AcceptRequest, CaseView, Reply, SendRequest, ShowCase
 from contracts.registry import GrantAccess, Scope
 from contracts.topology import OPERATOR
+from contracts.translation import ShowForm
 from contracts.types import FreeText
 from tests.world import HANDLER, World, today, update
 
@@ -85,6 +86,7 @@ async def test_an_area_is_published_and_used_under_load_and_its_cases_keep_their
         read = await update(asking, number, 3)
         assert read.questions[0].value_text == "Ja, er wurde hier ausgestellt."
 
+        await _forms(asking)
         await publishing.publish(operator, area(tmp_path, 2, {"Driving licences": "Fahrerlaubnisse"}))
         again = await asking.do(ShowCase(authority=world.ids["de-kammer"], case=number, user=HANDLER))
         assert again.case
@@ -94,6 +96,28 @@ async def test_an_area_is_published_and_used_under_load_and_its_cases_keep_their
         stop.set()
         assert await load_of > 0
     assert {replica.port for replica in world.exchange.replicas} == before
+
+
+async def _forms(asking: System) -> None:
+    """What a form needs comes in the language asked for, says what is still in English, and is not sent twice."""
+    asked = ShowForm(area="driving-licences", language="de", set="genuineness")
+    form = (await asking.do(asked)).form
+    assert form
+    assert form.texts
+    assert form.questions
+    assert [item.code for item in form.questions] == ["issued", "valid-until"]
+    assert form.texts["question.issued"] == "Dort ausgestellt?"
+    assert form.in_english
+    assert "question.issued.no" in form.in_english
+    assert form.texts["question.issued.no"] == "No, it was not issued here."
+    again = (await asking.do(asked.model_copy(update={"tag": form.tag}))).form
+    assert again
+    assert (again.tag, again.texts, again.questions) == (form.tag, None, None)
+    other = (await asking.do(asked.model_copy(update={"tag": form.tag, "language": "hu"}))).form
+    assert other
+    assert other.texts
+    for wrong in ({"area": "no-such-area"}, {"set": "no-such-set"}, {"version": 99}):
+        assert (await asking.outcome(asked.model_copy(update=wrong))).refused
 
 
 def _words(case: CaseView) -> tuple[str | None, str | None]:
