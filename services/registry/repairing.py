@@ -48,6 +48,8 @@ class Repairer:
         self._tell = tell
         self._kept = frozenset(kept)
         self._waiting: dict[str, Reconcile] = {}
+        self._removing: set[str] = set()
+        """Accounts that were removed and not reported: by an attempt that failed halfway, the next finds them gone."""
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -85,7 +87,8 @@ class Repairer:
         if len(strangers) > max(MOST_REMOVED, len(message.systems) // 10):
             log.error("not removed: too many for a mistake of the broker's", strangers=len(strangers))
             strangers = []
-        removed = [name for name in strangers if await self._enforcer.remove(name)]
+        await self._remove(strangers)
+        removed = sorted(self._removing)
         wrong = (found.repair(order) for order in listed(message))
         repaired = await self._repair([repair for repair in wrong if repair.needed])
         if not (removed or repaired):
@@ -93,6 +96,13 @@ class Repairer:
         log.warning("reconciled", repaired=repaired, removed=removed)
         answer = Reconciled(repaired=tuple(repaired), removed=tuple(removed))
         await self._feed.publish(Outgoing("reconciled", answer.TYPE, to_json(answer), str(uuid.uuid4())))
+        self._removing -= set(removed)
+
+    async def _remove(self, strangers: Iterable[str]) -> None:
+        for name in strangers:
+            self._removing.add(name)
+            if not await self._enforcer.remove(name):
+                self._removing.discard(name)
 
     async def _repair(self, wrong: list[Repair]) -> list[str]:
         repaired = list[str]()
