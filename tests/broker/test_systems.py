@@ -303,7 +303,8 @@ async def test_a_new_system_acts_for_those_whom_its_coordinator_named(world: Wor
     """From the moment that it can log in; the old system acts for nobody then, and can be closed."""
     async with world.system(NIMIC) as coordinator:
         old, new = await connect(world, coordinator), a_name()
-        await register(world, "DE", "de", old, f"Kammer {old}")
+    await register(world, "DE", "de", old, f"Kammer {old}")
+    async with world.system(NIMIC) as coordinator:
         command = ConnectSystem(
             authority=world.ids[NIMIC], account=account(world, new, "de"), acts_for=(world.ids[old],), user=HANDLER
         )
@@ -545,8 +546,9 @@ async def test_permissions_equal_the_registrys_list_after_anything_and_any_death
 
         working = asyncio.gather(*map(work, hands))
         for number, service in enumerate(DEATHS, start=1):
-            while sum(hand.steps for hand in hands) < number * STEPS // (len(DEATHS) + 1):  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+            async with asyncio.timeout(120):
+                while sum(hand.steps for hand in hands) < number * STEPS // (len(DEATHS) + 1):  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
             assert not working.done()
             await asyncio.to_thread(_kill, world.exchange, service)
         await working
