@@ -1,6 +1,6 @@
 """An e-mail as its reader reads it: case number, deadline and link, never personal data. Pure."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
@@ -17,7 +17,7 @@ from babel.dates import format_date, format_time
 from contracts.identity import derived_uuid
 from contracts.languages import LAST_RESORT
 from services.notifier.deadlines import Step
-from services.notifier.notices import Told
+from services.notifier.letters import Due, Letter, Notices
 from services.notifier.zones import name_of_zone, zone_of
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -37,16 +37,6 @@ class Contact:
     addresses: tuple[str, ...]
     languages: tuple[str, ...]
     country: str
-
-
-def email_id(case: str, step: Step, address: str) -> str:
-    """Return the identity of the mail to `address`: the same at every try, in every replica, in every plan."""
-    return derived_uuid("email", case, step.kind, step.stage, step.due.isoformat(), str(step.number), address)
-
-
-def notices_id(told: Sequence[Told], address: str) -> str:
-    """Return the identity of the mail that tells all of this to `address`: the same at every try."""
-    return derived_uuid("notices", *sorted(one.id for one in told), address)
 
 
 class _Subject(UniqueUnstructuredHeader):
@@ -76,27 +66,33 @@ class Writer:
         self._sender = sender
         self._case_link = case_link
 
-    def write(self, case: str, step: Step, contact: Contact, address: str, now: datetime) -> EmailMessage:
+    def write(self, letter: Letter, contact: Contact, address: str, now: datetime) -> EmailMessage:
         """Return the mail to one of the contact's addresses. Raises `NotAnAddress`."""
+        if isinstance(letter, Due):
+            return self._deadline(letter, contact, address, now)
+        return self._notices(letter, contact, address, now)
+
+    def _deadline(self, letter: Due, contact: Contact, address: str, now: datetime) -> EmailMessage:
+        case, step = letter.case, letter.step
         language = self._language({f"{_code(step)}.subject", f"{_code(step)}.body"}, contact)
         text, fields = self._texts[language], self._fields(case, step, contact, language)
-        mail = self._addressed(email_id(case, step, address), case, address, now)
+        mail = self._addressed(letter.email_id(address), case, address, now)
         mail["Subject"] = text[f"{_code(step)}.subject"].format_map(fields)
         paragraphs = (text[code].format_map(fields) for code in (f"{_code(step)}.body", "open", "footer"))
         mail.set_content("\n\n".join(paragraphs) + "\n", charset="utf-8", cte="quoted-printable")
         mail["Content-Language"] = language  # only now: setting the content clears such headers
         return mail
 
-    def write_notices(self, told: Sequence[Told], contact: Contact, address: str, now: datetime) -> EmailMessage:
-        """Return one mail that tells all of this to one of the contact's addresses. Raises `NotAnAddress`."""
+    def _notices(self, letter: Notices, contact: Contact, address: str, now: datetime) -> EmailMessage:
+        told = letter.told
         language = self._language({"notices.subject", *(f"notice.{one.kind}" for one in told)}, contact)
         text = self._texts[language]
         lines = [text[f"notice.{one.kind}"].format(case=one.case) for one in told]
         single = told[0].case if len({one.case for one in told}) == 1 else None
-        mail = self._addressed(notices_id(told, address), single, address, now)
+        mail = self._addressed(letter.email_id(address), single, address, now)
         subject = lines[0].rstrip(".") if len(lines) == 1 else text["notices.subject"].format(count=len(lines))
         mail["Subject"] = subject
-        links = [text["open"].format(link=self._link(one.case)) for one in told]
+        links = [text["open"].format(link=self._link(one.case)) if one.case else "" for one in told]
         paragraphs = (f"{line}\n{link}" for line, link in zip(lines, links, strict=True))
         mail.set_content("\n\n".join((*paragraphs, text["footer"])) + "\n", charset="utf-8", cte="quoted-printable")
         mail["Content-Language"] = language

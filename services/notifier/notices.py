@@ -1,28 +1,39 @@
 """What has happened, told to whom it concerns: gathered for a minute, so that a busy day is no storm. Pure."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, Literal
 
-from contracts.dates import Dates, NoticeKind
+from contracts.dates import Dates, DeadlineKind, NoticeKind
 from contracts.identity import derived_uuid
 
-_WHILE_AWAITED: Final = {
+RegistrationKind = Literal[
+    "registration-approved", "registration-refused", "registration-suspended", "registration-reinstated"
+]
+Kind = NoticeKind | RegistrationKind
+
+AWAITS: Final[Mapping[Kind, DeadlineKind]] = {
     "arrived": "acceptance",
     "forwarded": "acceptance",
     "clarification-asked": "clarification",
 }
-"""Kinds that ask for something: who has done it meanwhile need not be told any more."""
+"""Kinds that ask for something, and for what: who has done it meanwhile need not be told any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One thing that happened to one case, for one authority."""
+    """One thing that happened, for one authority: to a case, in that version, or to its own registration.
+
+    `due` is until when it is to do what the kind asks for. Never more: a mail says codes, numbers and dates.
+    """
 
     id: str
-    kind: NoticeKind
-    case: str
+    kind: Kind
+    case: str | None
     authority: str
+    version: int = 0
+    due: datetime | None = None
 
 
 def told_by(dates: Dates) -> Iterator[Told]:
@@ -31,13 +42,17 @@ def told_by(dates: Dates) -> Iterator[Told]:
         identity = derived_uuid(
             "notice", dates.case, str(dates.epoch), str(dates.version), notice.kind, notice.authority
         )
-        yield Told(identity, notice.kind, dates.case, notice.authority)
+        due = _due(dates, AWAITS.get(notice.kind), notice.authority)
+        yield Told(identity, notice.kind, dates.case, notice.authority, dates.version, due)
+
+
+def _due(dates: Dates, kind: DeadlineKind | None, authority: str) -> datetime | None:
+    found = (one.due for one in dates.deadlines if (one.kind, one.authority) == (kind, authority))
+    return next(found, None)
 
 
 def still_needed(told: Iterable[Told], awaited: Set[tuple[str, str]]) -> list[Told]:
     """Return what is still worth telling; `awaited` are pairs of a case and what is awaited in it of whom."""
     return [
-        one
-        for one in told
-        if one.kind not in _WHILE_AWAITED or (one.case, f"{_WHILE_AWAITED[one.kind]}/{one.authority}") in awaited
+        one for one in told if one.kind not in AWAITS or (one.case, f"{AWAITS[one.kind]}/{one.authority}") in awaited
     ]

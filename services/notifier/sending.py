@@ -15,7 +15,8 @@ from services.chassis.faults import outlast, passes
 from services.chassis.logs import where
 from services.notifier import metrics
 from services.notifier.deadlines import Step, is_pointless, next_try
-from services.notifier.mail import Contact, NotAnAddress, Writer, email_id, notices_id
+from services.notifier.letters import Due, Notices
+from services.notifier.mail import Contact, NotAnAddress, Writer
 from services.notifier.notices import Told, still_needed
 from services.notifier.smtp import Away, Postponed, Refused, Reply, Taken
 from services.notifier.store import Claim, Email, Gathered
@@ -172,12 +173,12 @@ class Sending:
 
     async def _tell(self, gathered: Gathered, courier: Courier) -> bool:
         """Say whether every address needs no further try."""
-        awaited = await self._claims.awaited(one.case for one in gathered.told)
+        awaited = await self._claims.awaited(one.case for one in gathered.told if one.case)
         needed = still_needed(gathered.told, awaited)
         contact = await self._claims.contact(gathered.authority)
         if not needed or contact is None:
             return contact is not None or not needed
-        ids = {notices_id(needed, address): address for address in contact.addresses}
+        ids = {Notices(needed).email_id(address): address for address in contact.addresses}
         there, whole = await self._claims.recorded(list(ids)), True
         for key, address in ids.items():
             if key not in there:
@@ -186,12 +187,12 @@ class Sending:
 
     async def _tell_one(self, key: str, told: list[Told], contact: Contact, address: str, courier: Courier) -> bool:
         try:
-            reply = await courier.send(self._writer.write_notices(told, contact, address, self._clock()), address)
+            reply = await courier.send(self._writer.write(Notices(told), contact, address, self._clock()), address)
         except NotAnAddress:
             reply = Refused("not an e-mail address")
         if isinstance(reply, Postponed):
             return False
-        taken, cases = isinstance(reply, Taken), tuple(dict.fromkeys(one.case for one in told))
+        taken, cases = isinstance(reply, Taken), tuple(dict.fromkeys(one.case for one in told if one.case))
         outcome = "sent" if taken else "failed"
         kind = told[0].kind if len(told) == 1 else "notices"
         email = Email(key, cases, kind, "notice", told[0].authority, address, self._clock(), outcome, reply.reply)
@@ -236,14 +237,14 @@ class Sending:
         return verdict
 
     async def _still_to_write_to(self, claim: Claim, contact: Contact) -> list[str]:
-        ids = {email_id(claim.case, claim.step, address): address for address in contact.addresses}
+        ids = {_due(claim).email_id(address): address for address in contact.addresses}
         there = await self._claims.recorded(list(ids))
         return [address for key, address in ids.items() if key not in there]
 
     async def _send(self, claim: Claim, contact: Contact, address: str, courier: Courier) -> bool:
         """Say whether this address needs no further try."""
         try:
-            mail = self._writer.write(claim.case, claim.step, contact, address, self._clock())
+            mail = self._writer.write(_due(claim), contact, address, self._clock())
             reply = await courier.send(mail, address)
         except NotAnAddress:
             reply = Refused("not an e-mail address")
@@ -267,7 +268,7 @@ class Sending:
 
     async def _record(self, claim: Claim, address: str | None, reply: Reply) -> None:
         step, at, taken = claim.step, self._clock(), isinstance(reply, Taken)
-        key = email_id(claim.case, step, address or step.authority)
+        key = _due(claim).email_id(address or step.authority)
         outcome = "sent" if taken else "failed"
         email = Email(
             key, (claim.case,), step.kind, step.stage, step.authority, address, at, outcome, reply.reply, step.due
@@ -277,6 +278,10 @@ class Sending:
         if taken:
             metrics.LATENESS.labels(step.stage).observe(max(0.0, (at - step.at).total_seconds()))
         log.info("mail", case=claim.case, kind=step.kind, step=step.stage, outcome=email.outcome)
+
+
+def _due(claim: Claim) -> Due:
+    return Due(claim.case, claim.version, claim.step)
 
 
 def _tell_of_mistake(claim: Claim, error: Exception) -> None:

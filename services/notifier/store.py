@@ -172,7 +172,7 @@ class Store:
         writes = [
             UpdateOne(
                 {"_id": one.id},
-                {"$setOnInsert": {"kind": one.kind, "case": one.case, "authority": one.authority, "send_at": send_at}},
+                {"$setOnInsert": _notice(one) | {"send_at": send_at}},
                 upsert=True,
             )
             for one in notices
@@ -191,8 +191,12 @@ class Store:
         there = [one["_id"] async for one in waiting]
         await self._notices.update_many({"_id": {"$in": there}, **free}, mine)
         held = [one async for one in self._notices.find({"claim": token}).sort([("send_at", 1), ("_id", 1)])]
-        told = tuple(Told(str(one["_id"]), one["kind"], one["case"], one["authority"]) for one in held)
-        return Gathered(first["authority"], token, told, min((one["send_at"] for one in held), default=now))
+        return Gathered(
+            first["authority"],
+            token,
+            tuple(_told(dict(one)) for one in held),
+            min((one["send_at"] for one in held), default=now),
+        )
 
     async def awaited(self, cases: Iterable[str]) -> set[tuple[str, str]]:
         """Return pairs of a case and what is awaited in it of whom."""
@@ -240,6 +244,18 @@ def _replacement(plan: Plan) -> list[Document]:
     changed = {"$mergeObjects": ["$$ROOT", fields]}
     newer = {"$lt": [{"$ifNull": ["$version", 0]}, plan.version]}
     return [{"$replaceWith": {"$cond": [newer, changed, "$$ROOT"]}}, _NEXT_AT]
+
+
+def _notice(told: Told) -> Document:
+    document = asdict(told)
+    del document["id"]
+    return document
+
+
+def _told(found: dict[str, Any]) -> Told:
+    """Return a notice that is kept: one from before versions and dates were, without."""
+    version, due = found.get("version", 0), found.get("due")
+    return Told(str(found["_id"]), found["kind"], found["case"], found["authority"], version, due)
 
 
 def _fields(step: Step) -> Document:

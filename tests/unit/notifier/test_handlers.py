@@ -104,3 +104,17 @@ async def test_the_dates_of_several_cases_come_in_one_message() -> None:
     await Planner(plans, GATHER_FOR, lambda: NOW)([delivery(several.model_dump_json().encode(), AllDates.TYPE)])
     (written,) = plans.written
     assert tuple(plan.case for plan in written) == cases
+
+
+async def test_a_notice_says_until_when_what_it_asks_for_is_awaited_of_whom_it_is_for() -> None:
+    """The date of that deadline and of that authority, and the case's version; a notice that asks nothing has none."""
+    plans, due = Plans(), NOW + timedelta(days=7)
+    deadlines = (
+        Deadline(kind="answer", authority="HU-ABCD1234", due=NOW),
+        Deadline(kind="acceptance", authority="DE-ABCD1234", due=NOW),
+        Deadline(kind="acceptance", authority="HU-ABCD1234", due=due),
+    )
+    notices = (Notice(kind="arrived", authority="HU-ABCD1234"), Notice(kind="message", authority="DE-ABCD1234"))
+    event = Dates(case="AAAA-0000-1111", version=3, area="services", at=NOW, deadlines=deadlines, notices=notices)
+    await Planner(plans, GATHER_FOR, lambda: NOW)([delivery(event.model_dump_json().encode())])
+    assert [(one.kind, one.version, one.due) for one, _ in plans.told] == [("arrived", 3, due), ("message", 3, None)]

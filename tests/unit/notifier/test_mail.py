@@ -15,7 +15,8 @@ from contracts.dates import NoticeKind
 from contracts.languages import LANGUAGES, STATES, ZONES
 from services.chassis import catalogue
 from services.notifier.deadlines import Kind, Stage, Step
-from services.notifier.mail import Contact, NotAnAddress, Writer, email_id
+from services.notifier.letters import Due, Notices
+from services.notifier.mail import Contact, NotAnAddress, Writer
 from services.notifier.notices import Told
 from services.notifier.sentences import SENTENCES
 from services.notifier.zones import zone_of
@@ -37,7 +38,7 @@ def received(
     what: Step, *languages: str, country: str = "HU", address: str = "iroda@hivatal.example", writer: Writer = WRITER
 ) -> EmailMessage:
     """The mail after it was written out and read in again, as its reader's program does."""
-    mail = writer.write(CASE, what, Contact((address,), languages, country), address, NOW)
+    mail = writer.write(Due(CASE, 1, what), Contact((address,), languages, country), address, NOW)
     parsed = message_from_bytes(mail.as_bytes(policy=policy.SMTP), policy=policy.default)
     assert isinstance(parsed, EmailMessage)
     return parsed
@@ -64,7 +65,7 @@ def test_every_mail_is_whole_in_every_language(stage: Stage, kind: Kind, languag
 def test_subjects_arrive_as_they_were_written(language: str) -> None:
     """No letter and no space is lost on the way, in lines that every server takes (RFC 5322, 2.1.1)."""
     for what in (step(stage, kind) for stage in STAGES for kind in KINDS):
-        mail = WRITER.write(CASE, what, Contact((), (language,), "HU"), "iroda@hivatal.example", NOW)
+        mail = WRITER.write(Due(CASE, 1, what), Contact((), (language,), "HU"), "iroda@hivatal.example", NOW)
         assert received(what, language)["Subject"] == str(mail["Subject"])
         assert max(map(len, mail.as_bytes().splitlines())) <= 78
 
@@ -133,7 +134,7 @@ def test_headers_say_who_to_whom_and_that_nobody_wrote_it() -> None:
     assert mail["To"] == "iroda@hivatal.example"
     assert mail["Date"].datetime == NOW
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail["Message-ID"] == f"<{email_id(CASE, step(), 'iroda@hivatal.example')}@imi.example>"
+    assert mail["Message-ID"] == f"<{Due(CASE, 1, step()).email_id('iroda@hivatal.example')}@imi.example>"
     assert mail["References"].endswith("@imi.example>")
 
 
@@ -163,7 +164,7 @@ def test_what_is_no_address_is_not_written_to(address: str) -> None:
 def test_addresses_beyond_ascii_are_kept() -> None:
     """An internationalised address (RFC 6531) is addressed as it is."""
     contact = Contact(("jörg@x.example",), ("de",), "DE")
-    mail = WRITER.write(CASE, step(), contact, "jörg@x.example", NOW)
+    mail = WRITER.write(Due(CASE, 1, step()), contact, "jörg@x.example", NOW)
     assert mail["To"].addresses[0].addr_spec == "jörg@x.example"
 
 
@@ -173,7 +174,7 @@ def test_every_notice_is_told_in_every_language(language: str) -> None:
     kinds: tuple[NoticeKind, ...] = get_args(NoticeKind)
     contact = Contact(("iroda@hivatal.example",), (language,), "HU")
     told = [Told(kind, kind, f"7Q4M-0000-{number:04}", "HU-ABCD1234") for number, kind in enumerate(kinds)]
-    together = WRITER.write_notices(told, contact, contact.addresses[0], NOW)
+    together = WRITER.write(Notices(told), contact, contact.addresses[0], NOW)
     text = together.get_content()
     assert together["Content-Language"] == language
     assert str(len(kinds)) in together["Subject"]
@@ -181,6 +182,6 @@ def test_every_notice_is_told_in_every_language(language: str) -> None:
     assert not set("{}") & set(together["Subject"] + text)
     assert "References" not in together
     for one in told:
-        alone = WRITER.write_notices([one], contact, contact.addresses[0], NOW)
+        alone = WRITER.write(Notices([one]), contact, contact.addresses[0], NOW)
         assert one.case in alone["Subject"]
         assert alone["References"]

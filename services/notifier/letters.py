@@ -1,0 +1,39 @@
+"""What an e-mail may be about. Codes, numbers, dates and official names alone: nothing that anybody typed. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contracts.identity import derived_uuid
+from services.notifier.deadlines import Step
+from services.notifier.notices import Told
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A step of a case, as the case's dates were in this version."""
+
+    case: str
+    version: int
+    step: Step
+
+    def email_id(self, address: str) -> str:
+        """Return the identity of the mail to `address`: the same at every try, in every replica, in every plan."""
+        step = self.step
+        return derived_uuid("email", self.case, step.kind, step.stage, step.due.isoformat(), str(step.number), address)
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What has happened, and what is due, told in one mail; `daily` if it is the day's summary."""
+
+    told: Sequence[Told]
+    due: Sequence[Due] = ()
+    daily: bool = False
+
+    def email_id(self, address: str) -> str:
+        """Return the identity of the mail that tells all of this to `address`: the same at every try."""
+        ids = [*(one.id for one in self.told), *(f"{one.case}/{one.step.key}" for one in self.due)]
+        return derived_uuid("notices", *sorted(ids), address)
+
+
+Letter = Due | Notices
