@@ -72,10 +72,11 @@ class System:
         if self._connection:
             await self._connection.close()
 
-    async def send(self, command: Message, message_id: str | None = None) -> str:
+    async def send(self, command: Message, message_id: str | None = None, traceparent: str | None = None) -> str:
         """Send a command, and return its message id once the broker has it safe.
 
-        Sending again with the same id does nothing twice: the outcome is repeated. Raises `LaneFull`.
+        Sending again with the same id does nothing twice: the outcome is repeated. Raises `LaneFull`. With a
+        `traceparent` (W3C Trace Context) all that comes of it continues the sender's trace.
         """
         message_id = message_id or str(uuid.uuid4())
         message = aio_pika.Message(
@@ -85,6 +86,7 @@ class System:
             message_id=message_id,
             type=command.TYPE,
             user_id=self.name,
+            headers={"traceparent": traceparent} if traceparent else None,
         )
         try:
             await self._exchange.publish(message, routing_key=command.TYPE, mandatory=True)

@@ -61,6 +61,8 @@ class Dates(Message):
     at: datetime
     deadlines: tuple[Deadline, ...]
     notices: tuple[Notice, ...] = ()
+    traceparent: str | None = None
+    """The span that made them (W3C Trace Context)."""
 
 
 class AllDates(Message):

@@ -102,6 +102,8 @@ class View(Part):
     reader: AuthorityId | None = None
     message_id: str
     correlation_id: str | None = None
+    traceparent: str | None = None
+    """The span that made it (W3C Trace Context): many views travel in one message, each in a trace of its own."""
     message: Shown
 
 

@@ -19,7 +19,7 @@ from services.casework.settings import Settings
 from services.casework.store import Store
 from services.casework.sweeping import Loop, Sweeper
 from services.casework.vault import Vault
-from services.chassis import logs, mongo
+from services.chassis import logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk, OwnDesk
 from services.chassis.feed import Feed, open_broker
@@ -33,6 +33,7 @@ async def main() -> None:
     """Run casework until it is told to stop."""
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
+    tracing.configure(NAME, settings.otlp_endpoint)
     holidays = PublicHolidays.load(settings.calendar)
     keys = KeyFolder(settings.keys, settings.roots())
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)

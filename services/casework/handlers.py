@@ -128,7 +128,7 @@ class CaseDesk:
         updates = tuple(
             self._update(reader, case, settled, facts) for reader in readers if reader != acting and facts.knows(reader)
         )
-        events = (self._dates(case, settled), *_to_itself(case, settled, self._settings.epoch))
+        events = (self._dates(case, settled, command.traceparent), *_to_itself(case, settled, self._settings.epoch))
         if acting is None:
             return Answer(None, updates, events)
         shown = view_of(case, acting, settled.history[-1], self._settings.epoch, acting=True)
@@ -147,7 +147,7 @@ class CaseDesk:
     def _view(self, case: Case, reader: str, settled: Settled) -> CaseView:
         return view_of(case, reader, settled.history[-1], self._settings.epoch)
 
-    def _dates(self, case: Case, settled: Settled) -> Event:
+    def _dates(self, case: Case, settled: Settled, traceparent: str | None) -> Event:
         rules, epoch = self._store.rules_at_hand(case.area, case.area_version), str(self._settings.epoch)
         entry = settled.history[-1]
         dates = Dates(
@@ -158,6 +158,7 @@ class CaseDesk:
             at=entry["at"],
             deadlines=deadlines_of(case, rules.deadlines.remind if rules else (1,)),
             notices=notices_of(case, entry),
+            traceparent=traceparent,
         )
         return Event("dates", dates, derived_uuid("dates", epoch, case.id, str(case.version)))
 

@@ -1,7 +1,7 @@
 """Where commands come in and outcomes go out: intake, the service's own handler, and one outcome for every command."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -11,11 +11,12 @@ from contracts.identity import derived_uuid
 from contracts.inbox import Outcome, Refused, View
 from contracts.refusal import Refusal
 from contracts.types import AuthorityId, Message
-from services.chassis import metrics
+from services.chassis import metrics, tracing
 from services.chassis.bus import Outgoing
 from services.chassis.delivery import Delivery, Later, Result
-from services.chassis.intake import Command, Faulty, Intake
+from services.chassis.intake import Command, Faulty, Intake, traceparent_of
 from services.chassis.together import Said, together
+from services.chassis.tracing import Hop
 
 log = structlog.get_logger()
 
@@ -64,9 +65,8 @@ class Desk:
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Result]:
         """Return for each delivery what is to be published before it is acknowledged."""
         checked = [self._intake.check(delivery.queue, delivery.message, delivery.age) for delivery in deliveries]
-        commands = [one for one in checked if isinstance(one, Command)]
-        answers = iter(await self._handle(commands) if commands else ())
-        return together([_refuse(one) if isinstance(one, Faulty) else _say(one, next(answers)) for one in checked])
+        said = iter(await _carried_out([one for one in checked if isinstance(one, Command)], self._handle))
+        return together([_refuse(one) if isinstance(one, Faulty) else next(said) for one in checked])
 
 
 class OwnDesk:
@@ -79,14 +79,13 @@ class OwnDesk:
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Result]:
         """Return for each delivery what is to be published before it is acknowledged."""
-        commands = [self._command(delivery) for delivery in deliveries]
-        answers = await self._handle(commands) if commands else ()
-        return together([_say(command, answer) for command, answer in zip(commands, answers, strict=True)])
+        return together(await _carried_out([self._command(delivery) for delivery in deliveries], self._handle))
 
     def _command(self, delivery: Delivery) -> Command:
         properties = delivery.message.header.properties
         body = self._types[properties.message_type or ""].model_validate_json(delivery.message.body)
-        return Command(OWN_SYSTEM, str(properties.message_id), body, "", delivery.age)
+        traceparent = traceparent_of(delivery.message)
+        return Command(OWN_SYSTEM, str(properties.message_id), body, "", delivery.age, traceparent=traceparent)
 
 
 def outcome_of(command: Command, outcome: Outcome, reader: AuthorityId | None = None) -> View:
@@ -122,14 +121,39 @@ def refused(command: Command, refusal: Refusal, *, reader: AuthorityId | None = 
     return outcome_of(command, outcome, reader)
 
 
+async def _carried_out(commands: Sequence[Command], handle: Handler) -> Sequence[Said | Later]:
+    """Have a group handled, each command in the trace that it came in, and return what there is to say of each."""
+    if not commands:
+        return ()
+    hops = [_begin(command) for command in commands]
+    traced = [_within(command, hop) for command, hop in zip(commands, hops, strict=True)]
+    answers = await handle(traced)
+    said = [_say(command, answer) for command, answer in zip(traced, answers, strict=True)]
+    for hop, one in zip(hops, said, strict=True):
+        if isinstance(one, Said):
+            hop.end()
+    return said
+
+
+def _begin(command: Command) -> Hop:
+    attributes = {"messaging.system": "rabbitmq", "messaging.message.id": command.message_id}
+    return tracing.begin(f"process {command.body.TYPE}", command.traceparent, attributes)
+
+
+def _within(command: Command, hop: Hop) -> Command:
+    return command if hop.traceparent == command.traceparent else replace(command, traceparent=hop.traceparent)
+
+
 def _say(command: Command, answer: Answer | Later) -> Said | Later:
     if isinstance(answer, Later):
         return answer
     events = tuple(_outgoing(e.routing_key, e.message, e.message_id, command) for e in answer.events)
-    if answer.outcome is None:
-        return Said.of(answer.views, events)
-    _note(command.system, command.message_id, command.body.TYPE, answer.outcome.message)
-    return Said.of((answer.outcome, *answer.views), events)
+    if answer.outcome:
+        _note(command.system, command.message_id, command.body.TYPE, answer.outcome.message)
+    views = (answer.outcome, *answer.views) if answer.outcome else answer.views
+    if command.traceparent:
+        views = tuple(view.model_copy(update={tracing.HEADER: command.traceparent}) for view in views)
+    return Said.of(views, events)
 
 
 def _refuse(faulty: Faulty) -> Said:
@@ -147,7 +171,7 @@ def _refuse(faulty: Faulty) -> Said:
 def _outgoing(routing_key: str, message: Message, message_id: str, cause: Command) -> Outgoing:
     headers = {"imi-cause": cause.message_id}
     if cause.traceparent:
-        headers["traceparent"] = cause.traceparent
+        headers[tracing.HEADER] = cause.traceparent
     body = to_json(message, exclude_none=True)
     return Outgoing(routing_key, message.TYPE, body, message_id, cause.message_id, headers)
 

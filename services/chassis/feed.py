@@ -1,7 +1,8 @@
 """Events of other services, taken one after the other from this service's own queue by FastStream."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -10,7 +11,7 @@ from faststream.rabbit import Channel, RabbitBroker, RabbitExchange, RabbitMessa
 from pamqp.commands import Queue
 
 from contracts.types import Message
-from services.chassis import metrics
+from services.chassis import metrics, tracing
 from services.chassis.bus import PROBE_TIMEOUT, PUBLISH_TIMEOUT, Outgoing
 from services.chassis.faults import BROKER_AWAY, Impatient, outlast
 from services.chassis.logs import where
@@ -60,7 +61,8 @@ class Feed:
         try:
             model, handler = self._handlers[message.raw_message.type or ""]
             body = model.model_validate_json(message.body)
-            await outlast(lambda: handler(body))
+            with _traced(message):
+                await outlast(lambda: handler(body))
         except (Impatient, *BROKER_AWAY):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must not stop the feed
@@ -106,9 +108,23 @@ class Feed:
                 message_type=message.type,
                 message_id=message.message_id,
                 correlation_id=message.correlation_id,
-                headers=dict(message.headers),
+                headers={**tracing.headers(), **message.headers},
                 content_type="application/json",
                 persist=True,
                 mandatory=True,
                 expiration=expires_after,
             )
+
+
+@contextmanager
+def _traced(message: RabbitMessage) -> Iterator[None]:
+    """What is published meanwhile names this event as what it came from."""
+    came_in = message.headers.get(tracing.HEADER)
+    parent = str(came_in) if tracing.is_traceparent(came_in) else None
+    hop = tracing.begin(f"process {message.raw_message.type}", parent, {"messaging.message.id": message.message_id})
+    before = tracing.current.set(hop.traceparent)
+    try:
+        yield
+    finally:
+        tracing.current.reset(before)
+        hop.end()

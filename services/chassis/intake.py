@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from contracts.identity import derived_uuid
 from contracts.topology import is_expired, is_undelivered, system_of
 from contracts.types import Message
+from services.chassis import tracing
 
 _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 """Printable ASCII: it is repeated in the outcome's properties, and read by people in logs."""
@@ -88,7 +89,7 @@ class Intake:
             _digest(message),
             age,
             expired=expired,
-            traceparent=_traceparent(message),
+            traceparent=traceparent_of(message),
         )
 
     def _envelope_fault(self, system: str, message: DeliveredMessage) -> Fault | None:
@@ -128,7 +129,8 @@ def _digest(message: DeliveredMessage) -> str:
     return hashlib.blake2b(kind + b"\0" + message.body, digest_size=16).hexdigest()
 
 
-def _traceparent(message: DeliveredMessage) -> str | None:
+def traceparent_of(message: DeliveredMessage) -> str | None:
+    """Return where the sender's trace is, if it says so in the form of W3C Trace Context."""
     headers: Mapping[str, Any] = message.header.properties.headers or {}
-    value = headers.get("traceparent")
-    return value if isinstance(value, str) and len(value) <= 64 else None
+    value = headers.get(tracing.HEADER)
+    return str(value) if tracing.is_traceparent(value) else None

@@ -7,6 +7,7 @@ from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.rabbit import RabbitBroker
 from prometheus_client import make_asgi_app
 
+from services.chassis import tracing
 from services.chassis.settings import BrokerSettings
 from services.chassis.tolerance import be_tolerant
 from services.chassis.worker import Worker
@@ -48,7 +49,7 @@ def assemble(parts: Parts) -> AsgiFastStream:
         on_startup=list(parts.prepare),
         after_startup=[*(worker.start for worker in parts.workers), *parts.begin],
         # Before the broker closes: FastStream's own order would drop what arrives in between.
-        on_shutdown=[*parts.end, *(worker.stop for worker in parts.workers)],
+        on_shutdown=[*parts.end, *(worker.stop for worker in parts.workers), tracing.shut_down],
     )
 
 

@@ -24,6 +24,8 @@ class BrokerSettings(BaseSettings):
     log_level: str = "INFO"
     max_body: int = 256 * 1024
     """Largest body of a command, in bytes."""
+    otlp_endpoint: str | None = None
+    """Where traces go (OTLP over HTTP, `http://host:4318`). Without it there are none."""
 
     @classmethod
     def load(cls) -> Self:

@@ -7,7 +7,7 @@ import uvloop
 
 from contracts.directory import AuthorityState, Replayed, SystemState
 from contracts.topology import OPERATOR, expired_lane_of, lanes_of
-from services.chassis import catalogue, logs, mongo
+from services.chassis import catalogue, logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
@@ -36,6 +36,7 @@ async def main() -> None:
     """Run the notifier until it is told to stop."""
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
+    tracing.configure(NAME, settings.otlp_endpoint)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store, url = Store(database), settings.amqp_url.get_secret_value()
     broker = open_broker(url)

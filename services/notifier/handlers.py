@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Protocol
 
 from contracts.dates import AllDates, Dates
+from services.chassis import tracing
 from services.chassis.delivery import Delivery, Handled
 from services.chassis.desk import Answer
 from services.chassis.intake import Command
@@ -41,9 +42,11 @@ class Planner:
         """Plan for a group: for each case by the newest of its dates; what has happened is told whatever followed."""
         now, newest, told = in_milliseconds(self._clock()), dict[str, Dates](), list[Told]()
         for dates in chain.from_iterable(map(_dates, deliveries)):
+            hop = tracing.begin("plan", dates.traceparent, {"imi.case": dates.case})
             told += told_by(dates)
             if dates.case not in newest or newest[dates.case].version < dates.version:
                 newest[dates.case] = dates
+            hop.end()
         plans = [plan_of(dates, now) for dates in newest.values()]
         await self._plans.plan(plans)
         if told:

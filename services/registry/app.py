@@ -7,7 +7,7 @@ import uvloop
 from contracts.directory import Compare, Provisioned, Reconciled
 from contracts.registry import COMMANDS
 from contracts.topology import OPERATOR, expired_lane_of, lanes_of
-from services.chassis import logs, mongo
+from services.chassis import logs, mongo, tracing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.service import Parts, serve
@@ -34,6 +34,7 @@ async def main() -> None:
     """Run the registry until it is told to stop."""
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
+    tracing.configure(NAME, settings.otlp_endpoint)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store, url = Store(database), settings.amqp_url.get_secret_value()
     directory, vocabulary = Directory(store.documents), Vocabulary(database["vocabulary"])

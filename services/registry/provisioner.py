@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from contracts.directory import Provision, Provisioned, Reconcile
 from contracts.identity import derived_uuid
-from services.chassis import logs
+from services.chassis import logs, tracing
 from services.chassis.bus import Outgoing
 from services.chassis.feed import Feed, open_broker
 from services.chassis.management import Management
@@ -54,6 +54,7 @@ async def main() -> None:
     """Run the provisioner until it is told to stop."""
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
+    tracing.configure(NAME, settings.otlp_endpoint)
     broker = open_broker(settings.amqp_url.get_secret_value())
     feed = Feed(broker, NAME, f"{NAME}.tasks")
     management = Management(settings.management_url.get_secret_value())

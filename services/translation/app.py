@@ -10,7 +10,7 @@ from contracts.directory import AuthorityState, Replayed, SystemState
 from contracts.sentences import SENTENCES
 from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from contracts.translation import COMMANDS
-from services.chassis import catalogue, logs, mongo
+from services.chassis import catalogue, logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
@@ -27,6 +27,7 @@ async def main() -> None:
     """Run translation until it is told to stop."""
     settings = ServiceSettings.load()
     logs.configure(NAME, settings.log_level)
+    tracing.configure(NAME, settings.otlp_endpoint)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store, url = Store(database), settings.amqp_url.get_secret_value()
     sentences = catalogue.read_all(Path(contracts.__file__).parent / "locale", SENTENCES)

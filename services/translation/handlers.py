@@ -12,7 +12,7 @@ from contracts.languages import LAST_RESORT
 from contracts.refusal import Refusal
 from contracts.topology import OPERATOR, inbox_of
 from contracts.translation import AreaPublished, PublishArea, PutTexts, ShowForm
-from services.chassis import metrics
+from services.chassis import metrics, tracing
 from services.chassis.bus import Outgoing
 from services.chassis.delivery import Delivery, Handled
 from services.chassis.desk import Answer, Event, done, refused
@@ -53,16 +53,22 @@ class Translator:
 
     def _letter_or_parked(self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas) -> Outgoing:
         """One view that cannot be rendered does not take with it those that came in the same message."""
+        hop = tracing.begin("translate", view.get(tracing.HEADER), {"messaging.message.id": view["message_id"]})
         try:
-            return self._letter(view, languages, areas)
+            return self._letter(view, languages, areas, hop.traceparent)
         except (KeyError, TypeError, ValueError) as error:
             return _parked(view, type(error).__name__)
+        finally:
+            hop.end()
 
-    def _letter(self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas) -> Outgoing:
+    def _letter(
+        self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas, traceparent: str | None
+    ) -> Outgoing:
         spoken = next((languages[name] for name in _names(view) if name in languages), (LAST_RESORT,))
         kind = render(view["message"], Reading(in_order(spoken), self._sentences), areas)
         body = to_json(view["message"])
-        return Outgoing(inbox_of(view["to"]), kind, body, view["message_id"], view.get("correlation_id"))
+        headers = {tracing.HEADER: traceparent} if traceparent else {}
+        return Outgoing(inbox_of(view["to"]), kind, body, view["message_id"], view.get("correlation_id"), headers)
 
 
 class CatalogueDesk:

@@ -161,8 +161,13 @@ def test_the_digest_tells_body_and_type_apart() -> None:
     assert search.digest != same.digest
 
 
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 TRACES: list[tuple[str, Any, str | None]] = [
-    ("one", {"traceparent": "00-a-b-01"}, "00-a-b-01"),
+    ("one", {"traceparent": TRACE}, TRACE),
+    ("words of the sender's own", {"traceparent": "planted words"}, None),
+    ("of no trace", {"traceparent": f"00-{'0' * 32}-{'b' * 16}-01"}, None),
+    ("of no span", {"traceparent": f"00-{'a' * 32}-{'0' * 16}-01"}, None),
+    ("with more behind it", {"traceparent": f"{TRACE}-planted"}, None),
     ("none", None, None),
     ("too long", {"traceparent": "0" * 65}, None),
     ("a number", {"traceparent": 1}, None),
