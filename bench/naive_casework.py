@@ -15,6 +15,7 @@ from faststream.rabbit import RabbitBroker, RabbitMessage
 from pymongo.errors import DuplicateKeyError
 
 from bench.naive_broker import Publisher, open_broker, subscriber
+from contracts.calendar import years_around
 from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
 from contracts.dates import Dates
 from contracts.identity import case_id, derived_uuid
@@ -22,12 +23,10 @@ from contracts.inbox import CaseUpdate, View, Views
 from contracts.refusal import Refusal
 from contracts.topology import lanes_of, system_of
 from contracts.translation import AreaRules
-from services.casework.calendar import years_around
 from services.casework.case import Case, case_from
 from services.casework.deadlines import deadlines_of
 from services.casework.knowledge import Area, Authority, Now
 from services.casework.lifecycle import decide
-from services.casework.public_holidays import PublicHolidays
 from services.casework.settings import Settings
 from services.casework.store import Store
 from services.casework.views import view_of
@@ -35,6 +34,7 @@ from services.chassis import mongo
 from services.chassis.desk import done, refused
 from services.chassis.intake import Command
 from services.chassis.mongo import Collection, Database, Document
+from services.chassis.public_holidays import PublicHolidays
 from services.chassis.service import Parts, serve
 
 Body = SendRequest | AcceptRequest | Reply | CloseCase

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from contracts.languages import STATES
 from contracts.translation import Period
-from services.casework.public_holidays import PublicHolidays
+from services.chassis.public_holidays import PublicHolidays
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "deadlines.md"
 _MARK: Final = "<!-- written by tools/worked_dates.py: what follows is not edited by hand -->\n"

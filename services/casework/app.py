@@ -13,7 +13,6 @@ from services.casework.counting import Scoreboard
 from services.casework.handlers import CaseDesk
 from services.casework.keys import KeyFolder
 from services.casework.metrics import EVERY, Figures
-from services.casework.public_holidays import PublicHolidays
 from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
@@ -23,6 +22,7 @@ from services.chassis import logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk, OwnDesk
 from services.chassis.feed import Feed, open_broker
+from services.chassis.public_holidays import PublicHolidays
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 

@@ -2,28 +2,16 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from contracts.calendar import Calendar, months_later
+from contracts.clocks import zone_of
 from contracts.dates import Deadline
-from contracts.languages import ZONES
 from contracts.own import Passing
 from contracts.translation import Period
-from services.casework.calendar import Calendar, months_later, places_of
 from services.casework.case import Case, Side
 
 A_DAY: Final = timedelta(days=1)
 _LAST_MOMENT: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-_REGION_ZONES: Final = {
-    "ES7": "Atlantic/Canary",
-    "FRY1": "America/Guadeloupe",
-    "FRY2": "America/Martinique",
-    "FRY3": "America/Cayenne",
-    "FRY4": "Indian/Reunion",
-    "FRY5": "Indian/Mayotte",
-    "PT2": "Atlantic/Azores",
-    "PT3": "Atlantic/Madeira",
-}
-"""Regions whose clocks differ from their capital's (NUTS 2021; IANA time zone database, zone1970.tab and backward)."""
 
 
 def acceptance_due(period: Period, recipient: Side, sent_at: datetime, day: timedelta, calendar: Calendar) -> datetime:
@@ -48,12 +36,6 @@ def plainly_later(moment: datetime, period: Period, day: timedelta) -> datetime:
 
 def _length(period: Period) -> int:
     return period.days or period.working_days or 30 * (period.months or 0)
-
-
-def zone_of(state: str, region: str | None = None) -> ZoneInfo:
-    """Return the time zone of an authority: its region's, where that has its own, else its state's capital's."""
-    zones = (_REGION_ZONES[place] for place in places_of(state, region) if place in _REGION_ZONES)
-    return ZoneInfo(next(zones, ZONES[state]))
 
 
 def day_at(moment: datetime, state: str, region: str | None = None) -> date:

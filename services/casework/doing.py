@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from contracts import casework as do
 from contracts import own
+from contracts.calendar import years_of
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules, Period
 from contracts.types import FreeText, Message, Part, Value
 from services.casework.answers import check_answers, check_asked, check_particulars, check_some, part_of
-from services.casework.calendar import years_of
 from services.casework.case import ENDED, Case, Entry, Side
 from services.casework.deadlines import acceptance_due, end_of_day, plainly_later
 from services.casework.knowledge import Authority, Knowledge, NotAtHand, Now, behind, first_behind

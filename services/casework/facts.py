@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from contracts.calendar import Calendar
 from contracts.translation import AreaRules
-from services.casework.calendar import Calendar
 from services.casework.case import Case, case_from
 from services.casework.knowledge import Area, Authority, NotAtHand, Now
-from services.casework.public_holidays import PublicHolidays
 from services.casework.store import Store
+from services.chassis.public_holidays import PublicHolidays
 
 
 @dataclass

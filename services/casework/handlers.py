@@ -5,18 +5,17 @@ from datetime import UTC, datetime
 from typing import Final
 
 from contracts import own
+from contracts.calendar import years_around
 from contracts.casework import CHANGES, CaseView
 from contracts.dates import Dates
 from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View
 from contracts.refusal import Refusal
-from services.casework.calendar import years_around
 from services.casework.case import Case, Fold
 from services.casework.deadlines import deadlines_of
 from services.casework.facts import Facts
 from services.casework.knowledge import NotAtHand
 from services.casework.lifecycle import decide
-from services.casework.public_holidays import PublicHolidays
 from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
@@ -25,6 +24,7 @@ from services.chassis.delivery import Later
 from services.chassis.desk import OWN_SYSTEM, Answer, Event, done, refused
 from services.chassis.histories import Change, Decision, Drop, History, Refuse, Settled
 from services.chassis.intake import Command
+from services.chassis.public_holidays import PublicHolidays
 
 RESTS_ON_COPIES: Final = {
     "no-access",

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 
+from contracts.calendar import Calendar
 from contracts.translation import AreaRules
-from services.casework.calendar import Calendar
 from services.casework.case import Case, Side
 from services.casework.deadlines import A_DAY, day_at
 

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from contracts import casework as do
+from contracts.calendar import Calendar, YearList
 from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
 from contracts.languages import STATES
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules, Condition, Deadlines, ItemRule, ItemType, Period
 from contracts.types import FreeText, Message, User
-from services.casework.calendar import Calendar, YearList
 from services.casework.case import Case, Entry, Side, case_from
 from services.casework.knowledge import Access, Area, Authority, Now
 from services.casework.lifecycle import decide

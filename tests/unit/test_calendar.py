@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from contracts.calendar import Calendar, YearList, places_of, years_of
 from contracts.languages import STATES
 from contracts.translation import Period
-from services.casework.calendar import Calendar, YearList, places_of, years_of
-from services.casework.public_holidays import SUBDIVISIONS, OfficialList, PublicHolidays
+from services.chassis.public_holidays import SUBDIVISIONS, OfficialList, PublicHolidays
 
 DAY = timedelta(days=1)
 FIRST, LAST = date(2024, 1, 1), date(2030, 12, 31)

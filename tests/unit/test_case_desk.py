@@ -23,7 +23,6 @@ from services.casework.case import Fold, case_from
 from services.casework.facts import Facts
 from services.casework.handlers import CaseDesk
 from services.casework.knowledge import Access, Area, Authority
-from services.casework.public_holidays import PublicHolidays
 from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
@@ -32,6 +31,7 @@ from services.chassis.delivery import Later
 from services.chassis.desk import OWN_SYSTEM, Answer
 from services.chassis.histories import Decision, History, Refuse
 from services.chassis.intake import Command
+from services.chassis.public_holidays import PublicHolidays
 from tests.unit.memory import MemoryHistories
 from tests.unit.samples import (
     ACTIONS,

@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from contracts.calendar import Calendar, years_around
 from contracts.languages import STATES
 from contracts.refusal import Refusal
 from contracts.translation import Deadlines, Period
-from services.casework.calendar import Calendar, years_around
 from services.casework.case import Side, case_from
 from services.casework.deadlines import A_DAY, acceptance_due, end_of_day
 from services.casework.knowledge import Area
-from services.casework.public_holidays import PublicHolidays
+from services.chassis.public_holidays import PublicHolidays
 from tests.unit.samples import (
     AREA,
     CASE,

@@ -1,4 +1,4 @@
-"""Where casework's calendar comes from: the library `holidays`, and official lists that a deployment puts before it.
+"""Where calendars come from: the library `holidays`, and official lists that a deployment puts before it.
 
 Every year the Commission publishes in the Official Journal which days each state designates as public holidays
 (Regulation 1182/71, Art. 2(1)): such a list is what an override is meant for.
@@ -14,8 +14,8 @@ from typing import Annotated, Final, Self
 import holidays
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
+from contracts.calendar import MOST_HOLIDAYS_A_YEAR, Calendar, YearList, places_of
 from contracts.languages import STATES
-from services.casework.calendar import MOST_HOLIDAYS_A_YEAR, Calendar, YearList, places_of
 
 _OWN_CODES: Final = {"EL": "GR"}
 _CATEGORIES: Final = {"LI": ("public", "bank")}
