@@ -24,16 +24,35 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """What has happened, and what is due, told in one mail; `daily` if it is the day's summary."""
+    """What has happened, and what is due, told in one mail; `daily` if it is the day's summary.
+
+    `batch` names what was gathered for it: some of that may no longer be needed at the next try.
+    """
 
     told: Sequence[Told]
     due: Sequence[Due] = ()
     daily: bool = False
+    batch: str | None = None
 
     def email_id(self, address: str) -> str:
         """Return the identity of the mail that tells all of this to `address`: the same at every try."""
         ids = [*(one.id for one in self.told), *(f"{one.case}/{one.step.key}" for one in self.due)]
-        return derived_uuid("notices", *sorted(ids), address)
+        return derived_uuid("notices", *([self.batch] if self.batch else sorted(ids)), address)
 
 
-Letter = Due | Notices
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """Told to a coordinator: mails to an address of the authority `about` do not arrive. Which one, the registry says.
+
+    `id` is the same for the same address and day.
+    """
+
+    id: str
+    about: str
+
+    def email_id(self, address: str) -> str:
+        """Return the identity of the mail to `address`: the same at every try."""
+        return derived_uuid("undeliverable", self.id, address)
+
+
+Letter = Due | Notices | Undeliverable

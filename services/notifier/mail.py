@@ -1,6 +1,6 @@
 """An e-mail as its reader reads it: case number, deadline and link, never personal data. Pure."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
@@ -17,7 +17,7 @@ from babel.dates import format_date, format_time
 from contracts.identity import derived_uuid
 from contracts.languages import LAST_RESORT
 from services.notifier.deadlines import Step
-from services.notifier.letters import Due, Letter, Notices
+from services.notifier.letters import Due, Letter, Notices, Undeliverable
 from services.notifier.zones import name_of_zone, zone_of
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -70,6 +70,8 @@ class Writer:
         """Return the mail to one of the contact's addresses. Raises `NotAnAddress`."""
         if isinstance(letter, Due):
             return self._deadline(letter, contact, address, now)
+        if isinstance(letter, Undeliverable):
+            return self._undeliverable(letter, contact, address, now)
         return self._notices(letter, contact, address, now)
 
     def _deadline(self, letter: Due, contact: Contact, address: str, now: datetime) -> EmailMessage:
@@ -78,25 +80,32 @@ class Writer:
         text, fields = self._texts[language], self._fields(case, step, contact, language)
         mail = self._addressed(letter.email_id(address), case, address, now)
         mail["Subject"] = text[f"{_code(step)}.subject"].format_map(fields)
-        paragraphs = (text[code].format_map(fields) for code in (f"{_code(step)}.body", "open", "footer"))
-        mail.set_content("\n\n".join(paragraphs) + "\n", charset="utf-8", cte="quoted-printable")
-        mail["Content-Language"] = language  # only now: setting the content clears such headers
-        return mail
+        paragraphs = [text[code].format_map(fields) for code in (f"{_code(step)}.body", "open", "footer")]
+        return _written(mail, paragraphs, language)
 
     def _notices(self, letter: Notices, contact: Contact, address: str, now: datetime) -> EmailMessage:
-        told = letter.told
-        language = self._language({"notices.subject", *(f"notice.{one.kind}" for one in told)}, contact)
+        told, due = letter.told, letter.due
+        summary = "digest.subject" if letter.daily else "notices.subject"
+        bodies = (f"{_code(one.step)}.body" for one in due)
+        language = self._language({summary, *(f"notice.{one.kind}" for one in told), *bodies}, contact)
         text = self._texts[language]
         lines = [text[f"notice.{one.kind}"].format(case=one.case) for one in told]
-        single = told[0].case if len({one.case for one in told}) == 1 else None
-        mail = self._addressed(letter.email_id(address), single, address, now)
-        subject = lines[0].rstrip(".") if len(lines) == 1 else text["notices.subject"].format(count=len(lines))
-        mail["Subject"] = subject
-        links = [text["open"].format(link=self._link(one.case)) if one.case else "" for one in told]
-        paragraphs = (f"{line}\n{link}" for line, link in zip(lines, links, strict=True))
-        mail.set_content("\n\n".join((*paragraphs, text["footer"])) + "\n", charset="utf-8", cte="quoted-printable")
-        mail["Content-Language"] = language
-        return mail
+        for one in due:
+            fields = self._fields(one.case, one.step, contact, language)
+            lines.append(text[f"{_code(one.step)}.body"].format_map(fields))
+        cases = [*(one.case for one in told), *(one.case for one in due)]
+        mail = self._addressed(letter.email_id(address), cases[0] if len(set(cases)) == 1 else None, address, now)
+        alone = len(lines) == 1 and not due
+        mail["Subject"] = lines[0].rstrip(".") if alone else text[summary].format(count=len(lines))
+        links = [text["open"].format(link=self._link(case)) if case else "" for case in cases]
+        paragraphs = [f"{line}\n{link}".rstrip() for line, link in zip(lines, links, strict=True)]
+        return _written(mail, [*paragraphs, text["footer"]], language)
+
+    def _undeliverable(self, letter: Undeliverable, contact: Contact, address: str, now: datetime) -> EmailMessage:
+        language = self._language({"undeliverable.subject", "undeliverable.body"}, contact)
+        text, mail = self._texts[language], self._addressed(letter.email_id(address), None, address, now)
+        mail["Subject"] = text["undeliverable.subject"].format(authority=letter.about)
+        return _written(mail, [text["undeliverable.body"].format(authority=letter.about), text["footer"]], language)
 
     def _language(self, codes: Set[str], contact: Contact) -> str:
         """Return the first language of the contact's that has every text: no mail is half in one, half in another."""
@@ -127,6 +136,12 @@ class Writer:
             mail["References"] = f"<{derived_uuid('case-thread', case)}@{self._sender.domain}>"
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
         return mail
+
+
+def _written(mail: EmailMessage, paragraphs: Sequence[str], language: str) -> EmailMessage:
+    mail.set_content("\n\n".join(paragraphs) + "\n", charset="utf-8", cte="quoted-printable")
+    mail["Content-Language"] = language  # only now: setting the content clears such headers
+    return mail
 
 
 def _code(step: Step) -> str:

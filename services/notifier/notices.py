@@ -34,6 +34,7 @@ class Told:
     authority: str
     version: int = 0
     due: datetime | None = None
+    area: str | None = None
 
 
 def told_by(dates: Dates) -> Iterator[Told]:
@@ -43,7 +44,7 @@ def told_by(dates: Dates) -> Iterator[Told]:
             "notice", dates.case, str(dates.epoch), str(dates.version), notice.kind, notice.authority
         )
         due = _due(dates, AWAITS.get(notice.kind), notice.authority)
-        yield Told(identity, notice.kind, dates.case, notice.authority, dates.version, due)
+        yield Told(identity, notice.kind, dates.case, notice.authority, dates.version, due, dates.area)
 
 
 def _due(dates: Dates, kind: DeadlineKind | None, authority: str) -> datetime | None:

@@ -1,6 +1,7 @@
 """What an e-mail says, in English, by code. The other languages are in `services/notifier/locale/<language>.po`.
 
-{case}, {date}, {time}, {zone}, {link} and {count} are filled in; a translation keeps those that its English text has.
+{case}, {date}, {time}, {zone}, {link}, {count} and {authority} are filled in; a translation keeps those that its
+English text has.
 """
 
 from typing import Final
@@ -48,6 +49,16 @@ SENTENCES: Final[dict[str, str]] = {
     "notice.closed": "Case {case} has been closed.",
     "notice.message": "A message has arrived in case {case}.",
     "notice.idle": "Case {case} has stood still for a long time; you are involved as coordinator.",
+    "notice.registration-approved": "The registration of your authority has been approved.",
+    "notice.registration-refused": "The registration of your authority has been refused.",
+    "notice.registration-suspended": "The registration of your authority has been suspended.",
+    "notice.registration-reinstated": "The suspension of your authority's registration has been lifted.",
+    "digest.subject": "Daily summary from the exchange: {count}",
+    "undeliverable.subject": "E-mails do not reach {authority}",
+    "undeliverable.body": (
+        "E-mails from the exchange do not reach {authority}, an authority that you coordinate. Please have its "
+        "contact addresses checked and corrected."
+    ),
     "open": "Open the case: {link}",
     "footer": (
         "This message was sent automatically by the Internal Market Information exchange. Please do not reply to it."
