@@ -54,12 +54,25 @@ SENTENCES: Final[dict[str, str]] = {
     "notice.registration-suspended": "The registration of your authority has been suspended.",
     "notice.registration-reinstated": "The suspension of your authority's registration has been lifted.",
     "digest.subject": "Daily summary from the exchange: {count}",
+    "gathered.overdue": "Overdue: {count}",
+    "gathered.next": "Next deadline: {date}",
     "undeliverable.subject": "E-mails do not reach {authority}",
     "undeliverable.body": (
-        "E-mails from the exchange do not reach {authority}, an authority that you coordinate. Please have its "
-        "contact addresses checked and corrected."
+        "E-mails from the exchange do not reach {authority}, an authority that you coordinate. "
+        "Please have its contact addresses checked and corrected."
     ),
+    "label.case": "Case",
+    "label.awaited": "Awaited",
+    "label.until": "Deadline",
+    "awaited.acceptance": "Acceptance of the request",
+    "awaited.answer": "Answer to the request",
+    "awaited.clarification": "Clarification",
+    "calendar.acceptance": "Accept request {case}",
+    "calendar.answer": "Answer request {case}",
+    "calendar.clarification": "Give the clarification in case {case}",
     "open": "Open the case: {link}",
+    "open.button": "Open the case",
+    "preferences": "Choose which e-mails your authority receives",
     "footer": (
         "This message was sent automatically by the Internal Market Information exchange. Please do not reply to it."
     ),

@@ -15,7 +15,7 @@ from contracts.dates import NoticeKind
 from contracts.languages import LANGUAGES, STATES, ZONES
 from services.chassis import catalogue
 from services.notifier.deadlines import Kind, Stage, Step
-from services.notifier.letters import Due, Notices
+from services.notifier.letters import Due, Notices, Undeliverable
 from services.notifier.mail import Contact, NotAnAddress, Writer
 from services.notifier.notices import Told
 from services.notifier.sentences import SENTENCES
@@ -185,3 +185,14 @@ def test_every_notice_is_told_in_every_language(language: str) -> None:
         alone = WRITER.write(Notices([one]), contact, contact.addresses[0], NOW)
         assert one.case in alone["Subject"]
         assert alone["References"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_coordinator_is_told_whom_mails_do_not_reach(language: str) -> None:
+    """By the authority's number, and no address."""
+    contact, letter = Contact(("iroda@hivatal.example",), (language,), "HU"), Undeliverable("1", "HU-ABCD1234")
+    mail = WRITER.write(letter, contact, contact.addresses[0], NOW)
+    assert mail["Content-Language"] == language
+    assert "HU-ABCD1234" in mail["Subject"]
+    assert "HU-ABCD1234" in mail.get_content()
+    assert "@" not in mail.get_content()
