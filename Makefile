@@ -24,12 +24,14 @@ lint: setup docs-check ## style, types and walls between packages
 docs-check: setup ## what is published about the messages is what the code says
 	$(VENV)/python -m tools.asyncapi --check
 	$(VENV)/python -m tools.worked_dates --check
+	$(VENV)/python -m tools.metrics --check
 	$(VENV)/python -m tools.nodejs
 
 docs: setup ## write again what is generated from the code
 	$(VENV)/python -m tools.templates
 	$(VENV)/python -m tools.asyncapi
 	$(VENV)/python -m tools.worked_dates
+	$(VENV)/python -m tools.metrics
 
 test: setup ## all tests, against real servers
 	$(VENV)/pytest

@@ -46,7 +46,7 @@ from contracts.identity import derived_code
 from contracts.topology import OPERATOR
 from contracts.types import Message, User
 from deploy.local.exchange import Exchange, exchange
-from services.casework.counting import added
+from services.casework.counting import added, moved, standing_of
 
 SIZES: Final = (1_000, 100_000, 1_000_000)
 SLOWER: Final = 1.3
@@ -154,6 +154,8 @@ def _fill(cases: Collection[Document], templates: list[Document], size: int) -> 
         while some := list(islice(copies, _AT_ONCE)):
             cases.insert_many(some, ordered=False)
             cases.database["scores"].bulk_write(added({**one, "counted": None} for one in some), ordered=False)
+            if standings := moved({**one, "standing": None} for one in some):
+                cases.database["standings"].bulk_write(standings, ordered=False)
             progress.advance(task, len(some))
 
 
@@ -173,7 +175,7 @@ def _copy(template: Document, number: int) -> Document:
     made["act_at"] += timedelta(days=chance.randrange(30))
     if made["score"]:
         made["score"] |= {"country": chance.choice(_COUNTRIES), "month": made["changed_at"].strftime("%Y-%m")}
-    made["counted"] = made["score"]  # and so it is, by `_fill`
+    made["counted"], made["standing"] = made["score"], standing_of(made)  # and so it is, by `_fill`
     made.pop("uncounted", None)
     return made
 

@@ -228,7 +228,7 @@ async def main() -> None:
     casework = Casework(broker, Ledger(database["cases"], directory), directory)
     for lane in lanes_of(NAME, await Store(database).systems()):
         casework.subscribe(lane)
-    await serve(Parts(broker, probes=[functools.partial(broker.ping, 5.0)]), settings)
+    await serve("casework", Parts(broker, probes=[functools.partial(broker.ping, 5.0)]), settings)
 
 
 if __name__ == "__main__":

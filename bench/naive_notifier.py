@@ -36,7 +36,7 @@ async def main() -> None:
     async def on_dates(body: Dates) -> None:
         await keep(database["naive_deadlines"], body)
 
-    await serve(Parts(broker, probes=[functools.partial(broker.ping, 5.0)]), settings)
+    await serve("notifier", Parts(broker, probes=[functools.partial(broker.ping, 5.0)]), settings)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ async def main() -> None:
     sentences = catalogue.read_all(Path(contracts.__file__).parent / "locale", SENTENCES)
     broker = open_broker(settings.amqp_url.get_secret_value())
     Translation(broker, Store(database), sentences, await _languages(database)).subscribe(broker)
-    await serve(Parts(broker, probes=[functools.partial(broker.ping, 5.0)]), settings)
+    await serve("translation", Parts(broker, probes=[functools.partial(broker.ping, 5.0)]), settings)
 
 
 if __name__ == "__main__":

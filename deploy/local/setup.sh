@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Make .venv from requirements.lock, and see that RabbitMQ and MongoDB can be had here. Run by `make setup`; safe to run again.
+# Make .venv from requirements.lock, and see that RabbitMQ, MongoDB and what watches them can be had here. Run by `make setup`;
+# safe to run again.
 # Needs Python 3.11 or newer with pip; not the venv's own pip (Debian packs ensurepip apart), nor the network the second time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -60,6 +61,20 @@ install_with_apt() {
     apt-get install -qq --no-install-recommends "$@" >/dev/null
 }
 
+# Prometheus and Alertmanager, for the tests of what watches the exchange: those skip where they cannot be had.
+missing_watchers() {
+    command -v prometheus promtool >/dev/null || echo prometheus
+    command -v prometheus-alertmanager alertmanager >/dev/null || echo prometheus-alertmanager
+}
+
+install_watchers() {
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "without $*: the tests that need them are skipped"
+    else
+        (install_packages "$@") || say "could not install $*: the tests that need them are skipped"
+    fi
+}
+
 # Debian starts a service as soon as it is installed, unless /usr/sbin/policy-rc.d says no. A subshell: what was there comes back in any case.
 without_starting() (
     policy=/usr/sbin/policy-rc.d
@@ -82,4 +97,10 @@ if [ ! -x "$rabbitmq" ] || [ ! -e .venv/.servers-found ]; then
         [ -z "$packages" ] || install_packages $packages
         touch .venv/.servers-found
     fi
+fi
+if [ ! -e .venv/.watchers-looked-for ]; then
+    packages=$(missing_watchers)
+    # shellcheck disable=SC2086  # one word for each package
+    [ -z "$packages" ] || install_watchers $packages
+    touch .venv/.watchers-looked-for
 fi

@@ -16,12 +16,13 @@ from services.casework.metrics import EVERY, Figures
 from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
-from services.casework.sweeping import Loop, Sweeper
+from services.casework.sweeping import Sweeper
 from services.casework.vault import Vault
 from services.chassis import logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk, OwnDesk
 from services.chassis.feed import Feed, open_broker
+from services.chassis.loops import Loop
 from services.chassis.public_holidays import PublicHolidays
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
@@ -49,7 +50,7 @@ async def main() -> None:
     sweeper, scoreboard = Sweeper(store, replay, keys, settings.epoch), Scoreboard(store)
     loops = [
         Loop("sweeping", sweeper.turn, settings.sweep_every),
-        Loop("figures", Figures(store, scoreboard).turn, EVERY),
+        Loop("figures", Figures(scoreboard).turn, EVERY),
         Loop("counting", scoreboard.turn, settings.count_every),
     ]
 
@@ -71,11 +72,12 @@ async def main() -> None:
             comparing.runs,
             *(loop.runs for loop in loops),
         ],
-        prepare=[store.prepare],
+        prepare=[store.prepare, scoreboard.begin_counting],
         begin=[comparing.begin, *(loop.begin for loop in loops)],
         end=[comparing.end, *(loop.end for loop in loops)],
+        copies=[feed, replay],
     )
-    await serve(parts, settings)
+    await serve(NAME, parts, settings)
 
 
 if __name__ == "__main__":

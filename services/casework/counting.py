@@ -1,62 +1,30 @@
-"""The scoreboard's counters, kept up to date as cases move: exact whatever crashes, and whichever replica counts.
-
-A write of a case marks it as uncounted. A counting takes marked cases, and in one transaction adds to the counters what
-each counts for now, less what it was counted for, and writes that down in the case: so it counts once.
-"""
+"""Casework's counters: the scoreboard's, by state, area and month; and how many cases are open now, and where."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from pymongo import UpdateOne
-from pymongo.asynchronous.client_session import AsyncClientSession
 
 from contracts.casework import Recount
-from services.casework.scores import FIGURES, difference
+from services.casework.scores import FIGURES, groups_of
 from services.casework.store import Store
+from services.chassis.counting import Counting, Difference, Stored, additions, figures_of, moved_from
+from services.chassis.mongo import Document
 
-AT_ONCE: Final = 500
-BATCHES: Final = 20
 
-
-class Scoreboard:
-    """Counts cases by state, area and month."""
+class Scoreboard(Counting):
+    """Counts cases."""
 
     def __init__(self, store: Store) -> None:
         """Count the cases of `store`."""
+        fields = ("score", "counted", "open", "area", "state", "overdue", "standing")
+        counters = [(store.counters, added), (store.standings, moved)]
+        super().__init__(store.collection, fields, _counted, counters)
         self._store = store
 
-    async def turn(self) -> None:
-        """Count the cases that have moved. Raises what the database raises; a backlog is worked off over some turns."""
-        for _ in range(BATCHES):
-            if await self.batch() < AT_ONCE:
-                return
-
-    async def batch(self) -> int:
-        """Count so many at once at the most; return how many: none when another replica counts the same ones."""
-        fields = {"score": 1, "counted": 1, "rev": 1}
-        found = self._store.collection.find({"uncounted": True}, fields).limit(AT_ONCE)
-        moved = [document async for document in found]
-        if not moved:
-            return 0
-        async with self._store.collection.database.client.start_session() as session:
-            return int(await session.with_transaction(lambda one: self._count(one, moved)))
-
-    async def _count(self, session: AsyncClientSession, moved: list[Mapping[str, Any]]) -> int:
-        marks = [
-            UpdateOne(
-                {"_id": one["_id"], "rev": one["rev"], "uncounted": True},
-                {"$set": {"counted": one.get("score")}, "$unset": {"uncounted": ""}},
-            )
-            for one in moved
-        ]
-        written = await self._store.collection.bulk_write(marks, ordered=False, session=session)
-        if written.matched_count < len(moved):  # somebody was faster with one: all of them another time
-            await session.abort_transaction()
-            return 0
-        additions = added(moved)
-        if additions:
-            await self._store.counters.bulk_write(additions, ordered=False, session=session)
-        return len(moved)
+    async def begin_counting(self) -> None:
+        """Make the index, and have counted what is open since before there were these counters."""
+        await self.prepare({"open": True})
 
     async def groups(
         self, first: str, last: str, country: str | None = None, area: str | None = None
@@ -65,7 +33,11 @@ class Scoreboard:
         wanted: dict[str, Any] = {"month": {"$gte": first, "$lte": last}}
         wanted |= {"country": country} if country else {}
         wanted |= {"area": area} if area else {}
-        return [document async for document in self._store.counters.find(wanted)]
+        return await figures_of(self._store.counters, wanted)
+
+    async def standings(self) -> list[Mapping[str, Any]]:
+        """Return how many cases of each area and state are `open`, and how many of them `overdue`."""
+        return await figures_of(self._store.standings)
 
     async def recount(self, month: str) -> Recount:
         """Count the cases of one month anew, from what each was counted for, and compare with the counters."""
@@ -81,27 +53,33 @@ class Scoreboard:
             for name in FIGURES
         )
         cases = sum(one["requests"] for one in plain.values())
-        waiting = await self._store.collection.count_documents({"uncounted": True})
-        return Recount(groups=len(plain), cases=cases, differing=differing, uncounted=waiting)
+        return Recount(groups=len(plain), cases=cases, differing=differing, uncounted=await self.waiting())
 
 
-def added(moved: Iterable[Mapping[str, Any]]) -> list[UpdateOne]:
+def added(cases: Iterable[Stored]) -> list[UpdateOne]:
     """Return the writes that add to the counters what `score` of each case counts for, less what `counted` does."""
-    sums = dict[tuple[str, str, str], dict[str, int]]()
-    for one in moved:
-        for group, figures in difference(one.get("score"), one.get("counted")).items():
-            total = sums.setdefault(group, {})
-            for name, value in figures.items():
-                total[name] = total.get(name, 0) + value
-    return [
-        UpdateOne(
-            {"_id": "/".join(group)},
-            {
-                "$inc": {f"figures.{name}": value for name, value in figures.items()},
-                "$setOnInsert": dict(zip(("country", "area", "month"), group, strict=True)),
-            },
-            upsert=True,
-        )
-        for group, figures in sorted(sums.items())
-        if figures
-    ]
+    changes = (moved_from(groups_of(one.get("score")), groups_of(one.get("counted"))) for one in cases)
+    return additions(("country", "area", "month"), changes)
+
+
+def moved(cases: Iterable[Stored]) -> list[UpdateOne]:
+    """Return the writes that count each case where it stands now, and no longer where it stood."""
+    changes = (moved_from(_group(standing_of(one)), _group(one.get("standing"))) for one in cases)
+    return additions(("area", "state"), changes)
+
+
+def standing_of(case: Stored) -> Document | None:
+    """Return where an open case stands; a closed one stands nowhere."""
+    if not case.get("open"):
+        return None
+    return {"area": case["area"], "state": case["state"], "overdue": bool(case.get("overdue"))}
+
+
+def _group(standing: Mapping[str, Any] | None) -> Difference:
+    if standing is None:
+        return {}
+    return {(standing["area"], standing["state"]): {"open": 1, "overdue": int(standing["overdue"])}}
+
+
+def _counted(case: Stored) -> Document:
+    return {"counted": case.get("score"), "standing": standing_of(case)}

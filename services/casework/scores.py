@@ -17,6 +17,7 @@ FIGURES: Final = (
     "requests",
     "accepted",
     "accepted_in_time",
+    "acceptance_seconds",
     "answered",
     "answer_seconds",
     "answered_in_time",
@@ -49,7 +50,12 @@ def facts_of(case: Case) -> Facts | None:
     group = {"country": case.recipient.country, "area": case.area, "month": case.arrived_at.strftime("%Y-%m")}
     figures = {"requests": 1}
     if accepted:
-        figures |= {"accepted": 1, "accepted_in_time": int(accepted - case.arrived_at <= ACCEPTED_WITHIN)}
+        waited = accepted - case.arrived_at
+        figures |= {
+            "accepted": 1,
+            "accepted_in_time": int(waited <= ACCEPTED_WITHIN),
+            "acceptance_seconds": int(waited.total_seconds()),
+        }
     if replied and accepted:
         taken = replied - case.arrived_at
         figures |= {
@@ -71,19 +77,9 @@ def _in_time(case: Case) -> bool:
     return case.first_agreed is not None and day <= case.first_agreed
 
 
-def difference(new: Facts | None, counted: Facts | None) -> dict[tuple[str, str, str], dict[str, int]]:
-    """Return what must be added to which group so that `new` counts in the place of `counted`."""
-    changes = dict[tuple[str, str, str], dict[str, int]]()
-    for facts, sign in ((new, 1), (counted, -1)):
-        if facts:
-            group = changes.setdefault((facts["country"], facts["area"], facts["month"]), {})
-            for name, value in facts["figures"].items():
-                group[name] = group.get(name, 0) + sign * value
-    return {
-        group: kept
-        for group, figures in changes.items()
-        if (kept := {name: value for name, value in figures.items() if value})
-    }
+def groups_of(facts: Facts | None) -> dict[tuple[str, ...], dict[str, int]]:
+    """Return the figures by the group in which they count: state, area and month."""
+    return {(facts["country"], facts["area"], facts["month"]): facts["figures"]} if facts else {}
 
 
 def merged(groups: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str | None], dict[str, int]]:

@@ -15,14 +15,12 @@ from services.casework.deadlines import next_of
 from services.casework.knowledge import Access, Area, Authority
 from services.casework.scores import facts_of
 from services.chassis.copies import total
+from services.chassis.counting import MARK
 from services.chassis.histories import Histories, History, Sealer
 from services.chassis.mongo import Database, Document
 from services.chassis.readmodel import ReadModel, Thing
 
 _CONNECTED = {"status": {"$ne": "closed"}}
-OF_OPEN: Final = "of-open"
-"""The index of the open cases alone."""
-_ONLY_OPEN: Final[dict[str, Any]] = {"partialFilterExpression": {"open": True}}
 GONE_FOR: Final = timedelta(minutes=10)
 """How long the cases of an authority that is no longer active are looked for: copies elsewhere may be as late."""
 
@@ -37,6 +35,7 @@ class Store:
         self.cases = Histories(self.collection, self._projection, sealer)
         self.gone = database["gone"]
         self.counters = database["scores"]
+        self.standings = database["standings"]
         self._authorities = ReadModel(database["authorities"])
         self._systems = ReadModel(database["systems"])
         self._areas = ReadModel(database["areas"])
@@ -48,9 +47,7 @@ class Store:
         await self.cases.prepare()
         listed = [("parties", ASCENDING), ("open", DESCENDING), ("changed_at", DESCENDING), ("_id", DESCENDING)]
         await self.collection.create_index(listed, name="of-a-party")
-        await self.collection.create_index([("state", ASCENDING), ("overdue", ASCENDING)], name=OF_OPEN, **_ONLY_OPEN)
         await self.collection.create_index("act_at", sparse=True)
-        await self.collection.create_index("uncounted", sparse=True)
         await self.collection.create_index("secret.month", sparse=True)
         await self.collection.create_index("counted.month", sparse=True)
 
@@ -141,7 +138,7 @@ class Store:
             "blocked": case.blocked,
             "overdue": bool(case.overdue),
             "score": facts_of(case),
-            "uncounted": True,
+            MARK: True,
         }
 
 

@@ -4,10 +4,8 @@ Every replica looks. What it finds it says to casework's own queue under ids tha
 whatever several of them say, it is done once. After a standstill so many are told at once as fit, then the next.
 """
 
-import asyncio
-import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -22,9 +20,7 @@ from services.casework.deadlines import next_of
 from services.casework.keys import KeyStore
 from services.casework.store import Store
 from services.chassis.bus import Outgoing
-from services.chassis.faults import BROKER_AWAY
 from services.chassis.feed import Feed
-from services.chassis.logs import where
 
 log = structlog.get_logger()
 
@@ -110,38 +106,3 @@ class Sweeper:
 
 def _over(at: datetime) -> dict[str, Any]:
     return {"act_at": {"$lte": at}, "open": False}
-
-
-class Loop:
-    """Does something every so often, in the background. No fault ends it."""
-
-    def __init__(self, name: str, turn: Callable[[], Awaitable[object]], every: float) -> None:
-        """`turn` is done `every` so many seconds, more or less: replicas do not stay together."""
-        self._name = name
-        self._turn = turn
-        self._every = every
-        self._task: asyncio.Task[None] | None = None
-
-    async def begin(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name=self._name)
-
-    async def end(self) -> None:
-        """End; what was begun is not finished, and another will find it."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def runs(self) -> bool:
-        """Say whether the loop runs. It does while the database or the broker is away."""
-        return self._task is not None and not self._task.done()
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._turn()
-            except BROKER_AWAY as fault:
-                log.warning("not done", loop=self._name, fault=type(fault).__name__)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go well
-                log.warning("not done", loop=self._name, where=where(error))
-            await asyncio.sleep(self._every * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret

@@ -25,6 +25,8 @@ PUBLISH_TIMEOUT = 30.0
 """Seconds for a confirm. A publish that takes longer ends the session; its cause is delivered again."""
 PROBE_TIMEOUT = 3.0
 
+PARKED = "parked"
+"""Routing key by which a message goes to the service's `parked` queue."""
 BROKEN = BROKER_AWAY
 """What a session's methods raise when it is over."""
 
@@ -90,7 +92,8 @@ class Session:
                 )
         except PublishError as error:
             raise Unroutable(message.routing_key) from error
-        metrics.PUBLISHED.labels(message.type).inc()
+        # What is parked keeps the type that its sender gave it: no label for that.
+        metrics.PUBLISHED.labels(PARKED if message.routing_key == PARKED else message.type).inc()
 
     async def consume(self, queue: str, take: Take, prefetch: int) -> str:
         """Have `take` called with each delivery, at most `prefetch` at a time. Returns the consumer's tag."""

@@ -59,7 +59,11 @@ class Desk:
 
     def __init__(self, types: Iterable[type[Message]], max_body: int, handle: Handler) -> None:
         """`handle` decides and stores; called again with the same commands it must give the same answers."""
+        types = tuple(types)
         self._intake = Intake(types, max_body)
+        for kind in types:  # a counter that is not there yet cannot be seen to rise
+            for outcome in ("done", "refused"):
+                metrics.COMMANDS.labels(kind.TYPE, outcome)
         self._handle = handle
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Result]:
@@ -182,6 +186,7 @@ def _note(system: str, message_id: str | None, kind: str, outcome: object) -> No
         return
     code = outcome.refused.code if outcome.refused else None
     metrics.COMMANDS.labels(kind, outcome.status).inc()
+    metrics.SYSTEMS.labels(system, outcome.status).inc()
     if code:
         metrics.REFUSALS.labels(code).inc()
     log.info("command", system=system, correlation_id=message_id, type=kind, outcome=outcome.status, code=code)

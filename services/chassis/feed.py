@@ -1,6 +1,7 @@
 """Events of other services, taken one after the other from this service's own queue by FastStream."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -36,6 +37,8 @@ class Feed:
         self.queue = queue
         self._broker = broker
         self._exchange = RabbitExchange(service, declare=False)
+        self._in_hand = 0
+        self._caught_up_at = time.monotonic()
         self._handlers: dict[str, tuple[type[Message], Callable[[Any], Awaitable[None]]]] = {}
         # FastStream would answer whatever `reply_to` a sender names: no_reply.
         subscriber = broker.subscriber(RabbitQueue(queue, declare=False), ack_policy=AckPolicy.MANUAL, no_reply=True)
@@ -47,6 +50,8 @@ class Feed:
 
     async def _take(self, message: RabbitMessage) -> None:
         metrics.DELIVERIES.labels(self.queue).inc()
+        metrics.REDELIVERIES.labels(self.queue).inc(int(bool(message.raw_message.redelivered)))
+        self._in_hand += 1
         try:
             await self._handle(message)
         except Exception as error:  # noqa: BLE001 - whatever it is: given back, or it would never come again
@@ -55,6 +60,8 @@ class Feed:
             await message.nack(requeue=True)
         else:
             await message.ack()
+        finally:
+            self._in_hand -= 1
 
     async def _handle(self, message: RabbitMessage) -> None:
         """Return when the message has been handled, or parked. Raises when the broker or the database stays away."""
@@ -87,6 +94,21 @@ class Feed:
     async def waiting(self) -> int:
         """Return how many messages wait in the queue, those in hand not counted. Raises what is in `BROKER_AWAY`."""
         return (await self._looked_at()).message_count or 0
+
+    async def lag(self) -> float:
+        """Return for how many seconds, at the most, something has waited here: 0 when nothing does.
+
+        Raises what is in `BROKER_AWAY`; then `unknown_for` says since when nobody knows.
+        """
+        if not await self.waiting() and not self._in_hand:
+            self._caught_up_at = time.monotonic()
+            return 0.0
+        return self.unknown_for
+
+    @property
+    def unknown_for(self) -> float:
+        """Seconds since nothing was seen to wait."""
+        return time.monotonic() - self._caught_up_at
 
     async def _looked_at(self) -> Queue.DeclareOk:
         async with asyncio.timeout(PROBE_TIMEOUT):

@@ -8,6 +8,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
+from services.chassis.stages import DatabaseTime
+
 Document = dict[str, Any]
 Collection = AsyncCollection[Mapping[str, Any]]
 Database = AsyncDatabase[Mapping[str, Any]]
@@ -30,6 +32,7 @@ def connect(url: str, database: str) -> Database:
         w="majority",
         journal=True,
         retryWrites=True,
+        event_listeners=[DatabaseTime()],
     )
     return client[database]
 

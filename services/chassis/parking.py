@@ -3,9 +3,9 @@
 from aiormq.abc import DeliveredMessage
 
 from contracts.identity import derived_uuid
-from services.chassis.bus import Outgoing
+from services.chassis.bus import PARKED, Outgoing
 
-ROUTING_KEY = "parked"
+ROUTING_KEY = PARKED
 
 
 def parked(queue: str, message: DeliveredMessage, reason: str) -> Outgoing:

@@ -1,5 +1,6 @@
 """A service's process: FastStream starts and stops what it is made of, and serves its health and its metrics."""
 
+import platform
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -7,7 +8,10 @@ from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.rabbit import RabbitBroker
 from prometheus_client import make_asgi_app
 
-from services.chassis import tracing
+from services.chassis import metrics, tracing
+from services.chassis.feed import Feed
+from services.chassis.loops import Loop
+from services.chassis.observing import EVERY, Observing
 from services.chassis.settings import BrokerSettings
 from services.chassis.tolerance import be_tolerant
 from services.chassis.worker import Worker
@@ -26,6 +30,8 @@ class Parts:
     prepare: Sequence[Step] = ()
     begin: Sequence[Step] = ()
     end: Sequence[Step] = field(default=())
+    copies: Sequence[Feed] = ()
+    """The feeds of what this service keeps of another's data."""
 
 
 def assemble(parts: Parts) -> AsgiFastStream:
@@ -36,26 +42,32 @@ def assemble(parts: Parts) -> AsgiFastStream:
         well = all(worker.alive for worker in parts.workers)
         return AsgiResponse(b"live" if well else b"dead", status_code=200 if well else 503)
 
+    async def is_ready() -> bool:
+        checks = [worker.ready for worker in parts.workers] + list(parts.probes)
+        return all([await check() for check in checks])
+
     @get
     async def ready(_: object) -> AsgiResponse:
-        checks = [worker.ready for worker in parts.workers] + list(parts.probes)
-        well = all([await check() for check in checks])
+        well = await is_ready()
         return AsgiResponse(b"ready" if well else b"not ready", status_code=200 if well else 503)
 
+    looking = Loop("looking", Observing(is_ready, parts.workers, parts.copies).turn, EVERY)
     return AsgiFastStream(
         parts.broker,
         logger=None,
         asgi_routes=[("/health/live", live), ("/health/ready", ready), ("/metrics", make_asgi_app())],
         on_startup=list(parts.prepare),
-        after_startup=[*(worker.start for worker in parts.workers), *parts.begin],
+        after_startup=[*(worker.start for worker in parts.workers), *parts.begin, looking.begin],
         # Before the broker closes: FastStream's own order would drop what arrives in between.
-        on_shutdown=[*parts.end, *(worker.stop for worker in parts.workers), tracing.shut_down],
+        on_shutdown=[looking.end, *parts.end, *(worker.stop for worker in parts.workers), tracing.shut_down],
     )
 
 
-async def serve(parts: Parts, settings: BrokerSettings) -> None:
+async def serve(name: str, parts: Parts, settings: BrokerSettings) -> None:
     """Run until a signal asks to stop, then finish what is in hand."""
     be_tolerant()
+    metrics.BUILD.labels(name, settings.version, platform.python_version()).set(1)
+    metrics.begin_at_nothing()
     options: dict[str, bool | str | list[bool | str] | list[str] | list[bool] | int | None] = {
         "host": settings.http_host,
         "port": settings.http_port,

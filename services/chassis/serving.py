@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import structlog
 from aiormq.abc import DeliveredMessage
 
-from services.chassis import metrics
+from services.chassis import metrics, stages
 from services.chassis.acker import Acker
 from services.chassis.bus import BROKEN, Outgoing, Session, Take, TooLarge, Unroutable
 from services.chassis.delivery import Delivery, Handled, Handler, Later, Result
@@ -47,6 +47,7 @@ class Serving:
         self._waiting = Turns()
         self._arrived = asyncio.Event()
         self._in_hand = 0
+        self._since: float | None = None
         self._tasks: set[asyncio.Future[None]] = set()
         self._broken = asyncio.Event()
         self._error: BaseException | None = None
@@ -77,6 +78,17 @@ class Serving:
             return all([await self.session.consumers(queue) for queue in sorted(self._wanted)[:PROBED]])
         except BROKEN:
             return False
+
+    @property
+    def consumers(self) -> tuple[int, int]:
+        """How many queues are consumed here, and how many there should be."""
+        return len(self.consuming), len(self._wanted)
+
+    @property
+    def oldest(self) -> float:
+        """Seconds since the oldest message was taken that is being handled or waits for it; 0 when none is."""
+        taken = [at for at in (self._since, self._waiting.since) if at is not None]
+        return time.monotonic() - min(taken) if taken else 0.0
 
     async def _closed(self) -> None:
         await self.session.closed()
@@ -115,7 +127,6 @@ class Serving:
                     self.consuming[queue] = await self.session.consume(queue, self._taker(queue), prefetch)
             for queue in self.consuming.keys() - self._wanted:
                 await self.session.cancel(self.consuming.pop(queue))
-            metrics.CONSUMERS.set(len(self.consuming))
             await asyncio.sleep(LOOK_FOR_QUEUES_EVERY)
 
     async def _is_there(self, queue: str) -> bool:
@@ -159,8 +170,10 @@ class Serving:
             while self._waiting:
                 group = self._waiting.take(self._at_most)
                 metrics.GROUP_SIZE.observe(len(group))
-                with metrics.STAGE_SECONDS.labels("handle").time():
+                self._since = min(delivery.taken_at for delivery in group)
+                with stages.handling(self._since):
                     results = await self._handle_patiently(group)
+                self._since = None
                 self._spawn(self._send(list(zip(group, results, strict=True))))
 
     async def _handle_patiently(self, group: Sequence[Delivery]) -> Sequence[Result]:
@@ -178,7 +191,7 @@ class Serving:
         for delivery, result in group:
             if isinstance(result, Later):
                 asyncio.get_running_loop().call_later(result.seconds, self._enqueue, delivery)
-        with metrics.STAGE_SECONDS.labels("publish").time():
+        with metrics.PUBLISHING.time():
             await asyncio.gather(*(self._publish(d, out) for d, result in done for out in result.outgoing))
         self._acker.done(delivery.tag for delivery, _ in done)
         self._in_hand -= len(done)

@@ -22,6 +22,8 @@ class BrokerSettings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = 8000
     log_level: str = "INFO"
+    version: str = "0.1.0"
+    """What runs here, as its metrics say it; whoever builds images may name a build."""
     max_body: int = 256 * 1024
     """Largest body of a command, in bytes."""
     otlp_endpoint: str | None = None

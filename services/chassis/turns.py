@@ -29,6 +29,11 @@ class Turns:
         """Whether anything waits."""
         return bool(self._lanes)
 
+    @property
+    def since(self) -> float | None:
+        """When the one that waits longest was taken, if any waits."""
+        return min((waiting[0].taken_at for waiting in self._lanes.values()), default=None)
+
     def put(self, delivery: Delivery) -> None:
         """Have a delivery wait, behind those of its own queue."""
         self._lanes.setdefault(delivery.queue, deque()).append(delivery)

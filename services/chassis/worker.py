@@ -10,7 +10,6 @@ import random
 
 import structlog
 
-from services.chassis import metrics
 from services.chassis.bus import BROKEN, Session, open_session
 from services.chassis.delivery import Handler
 from services.chassis.faults import Impatient
@@ -56,6 +55,16 @@ class Worker:
         """Say whether this replica consumes every queue that it should."""
         return self._session is not None and await self._session.ready()
 
+    @property
+    def consumers(self) -> tuple[int, int]:
+        """How many queues it consumes, and how many it should, as far as it knows."""
+        return self._session.consumers if self._session else (0, 0)
+
+    @property
+    def oldest(self) -> float:
+        """Age in seconds of the oldest message in hand; 0 when none is."""
+        return self._session.oldest if self._session else 0.0
+
     async def _run(self) -> None:
         while not self._stopping.is_set():
             try:
@@ -73,4 +82,3 @@ class Worker:
             await serving.run(self._stopping)
         finally:
             self._session = None
-            metrics.CONSUMERS.set(0)

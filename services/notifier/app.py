@@ -62,8 +62,9 @@ async def main() -> None:
         prepare=[store.prepare],
         begin=[sending.begin, comparing.begin],
         end=[comparing.end, sending.end],
+        copies=[feed, replay],
     )
-    await serve(parts, settings)
+    await serve(NAME, parts, settings)
 
 
 if __name__ == "__main__":

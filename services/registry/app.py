@@ -10,11 +10,13 @@ from contracts.topology import OPERATOR, expired_lane_of, lanes_of
 from services.chassis import logs, mongo, tracing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
+from services.chassis.loops import Loop
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 from services.registry.connections import Connections
 from services.registry.copies import Copies
 from services.registry.handlers import Onboarding
+from services.registry.metrics import EVERY, Figures
 from services.registry.milestones import Milestones
 from services.registry.questions import Questions
 from services.registry.reconciling import Reconciling
@@ -51,6 +53,9 @@ async def main() -> None:
     answering = Copies(database, copies)
     copies.on(Compare, answering.compare)
 
+    figures = Figures(store)
+    counting = Loop("counting", figures.turn, EVERY)
+
     async def lanes() -> list[str]:
         return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.live_systems()])]
 
@@ -58,12 +63,12 @@ async def main() -> None:
     parts = Parts(
         broker,
         workers=[Worker(url, NAME, lanes, desk, AT_ONCE)],
-        probes=[functools.partial(mongo.answers, database), feed.ready, copies.ready],
-        prepare=[store.prepare, directory.prepare, milestones.prepare, answering.prepare],
-        begin=[reconciling.begin, milestones.begin],
-        end=[reconciling.end, milestones.end],
+        probes=[functools.partial(mongo.answers, database), feed.ready, copies.ready, counting.runs],
+        prepare=[store.prepare, directory.prepare, milestones.prepare, answering.prepare, figures.prepare],
+        begin=[reconciling.begin, milestones.begin, counting.begin],
+        end=[reconciling.end, milestones.end, counting.end],
     )
-    await serve(parts, settings)
+    await serve(NAME, parts, settings)
 
 
 if __name__ == "__main__":

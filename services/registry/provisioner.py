@@ -65,7 +65,7 @@ async def main() -> None:
     feed.on(Provision, provisioner.provision)
     feed.on(Reconcile, repairer.reconcile)
     end = [repairer.end, enforcer.finish, management.close]
-    await serve(Parts(broker, probes=[feed.ready], begin=[repairer.begin], end=end), settings)
+    await serve(NAME, Parts(broker, probes=[feed.ready], begin=[repairer.begin], end=end), settings)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pymongo.read_concern import ReadConcern
 
 from contracts.identity import coordinator_id
 from contracts.registry import Details
+from services.chassis.counting import MARK
 from services.chassis.histories import Histories, History
 from services.chassis.mongo import Database, Document
 from services.registry.authority import Authority, authority_from
@@ -30,6 +31,7 @@ class Store:
         sure = ReadConcern("majority")
         self.documents = database["authorities"].with_options(read_concern=sure)
         self._systems = database["systems"].with_options(read_concern=sure)
+        self.counters = database["counters"]
         self.authorities = Histories(self.documents, lambda _, history: authority_fields(history))
         self.systems = Histories(self._systems, lambda _, history: _system_fields(history))
 
@@ -134,6 +136,7 @@ def authority_fields(history: History) -> Document:
         ),
         "status": authority.status,
         "version": authority.version,
+        MARK: True,
         "place": place_key(details.country, details.city),
         "whole": whole_names(details.names.values()),
         "system": authority.system,

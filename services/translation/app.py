@@ -14,10 +14,12 @@ from services.chassis import catalogue, logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
+from services.chassis.loops import Loop
 from services.chassis.service import Parts, serve
 from services.chassis.settings import ServiceSettings
 from services.chassis.worker import Worker
 from services.translation.handlers import CatalogueDesk, Translator
+from services.translation.metrics import EVERY, Figures
 from services.translation.store import Store
 
 NAME = "translation"
@@ -38,6 +40,7 @@ async def main() -> None:
     feed.on(Replayed, store.replayed)
     replay.on(Replayed, store.replayed)
     comparing = Comparing(replay, store.compare, settings.compare_every)
+    figures = Loop("figures", Figures(store).turn, EVERY)
 
     async def lanes() -> list[str]:
         return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
@@ -50,12 +53,13 @@ async def main() -> None:
     parts = Parts(
         broker,
         workers,
-        probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, comparing.runs],
+        probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, comparing.runs, figures.runs],
         prepare=[store.prepare],
-        begin=[comparing.begin],
-        end=[comparing.end],
+        begin=[comparing.begin, figures.begin],
+        end=[comparing.end, figures.end],
+        copies=[feed, replay],
     )
-    await serve(parts, settings)
+    await serve(NAME, parts, settings)
 
 
 if __name__ == "__main__":

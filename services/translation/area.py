@@ -16,6 +16,10 @@ class AreaTexts:
     items: Mapping[str, ItemRule]
     texts: Mapping[str, Mapping[str, str]]
 
+    def missing(self, language: str) -> int:
+        """Return how many texts there are in some language and not in this one."""
+        return len(set[str]().union(*self.texts.values()) - self.texts.get(language, {}).keys())
+
     def find(self, languages: tuple[str, ...], code: str) -> str | None:
         """Return the text in the first of `languages` that has it."""
         return next((found for one in languages if (found := self.texts.get(one, {}).get(code))), None)

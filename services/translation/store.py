@@ -76,6 +76,14 @@ class Store:
         versions = [int(str(one["_id"]).rsplit("/", 1)[1]) async for one in found]
         return max(versions, default=None)
 
+    async def areas(self) -> list[tuple[str, int]]:
+        """Return each area with the version in force."""
+        highest = dict[str, int]()
+        async for one in self._areas.find({}, {"_id": 1}):
+            area, version = str(one["_id"]).rsplit("/", 1)
+            highest[area] = max(highest.get(area, 0), int(version))
+        return sorted(highest.items())
+
     async def texts(self, area: str, version: int, language: str) -> Mapping[str, str] | None:
         """Return the texts laid down in one language."""
         found = await self._texts.find_one({"_id": f"{area}/{version}/{language}"})

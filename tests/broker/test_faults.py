@@ -1,6 +1,7 @@
 """Servers and services come and go: nothing is lost, nothing is done twice, and what cannot succeed is put aside."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +13,7 @@ from deploy.local.exchange import Exchange
 from deploy.local.waiting import until
 from tests.broker.management import purge, remove, restore, take
 from tests.broker.raw import RawSystem, raw_system
-from tests.world import World, connect
+from tests.world import HOLDER, World, connect
 
 pytestmark = pytest.mark.servers
 
@@ -170,9 +171,15 @@ async def test_every_process_says_that_it_lives_and_what_it_counts(world: World)
             assert (await client.get(f"{replica.url}/health/ready")).status_code == 200
             metrics = (await client.get(f"{replica.url}/metrics")).text
             assert "imi_" in metrics
-            assert "de-kammer" not in metrics
+            assert not [word for word in (HOLDER, *world.ids.values(), "Nordrhein") if word in metrics]
+            assert {name for name in labels_of(metrics) if "de-kammer" in name} <= {'system="de-kammer"'}
         casework = (await client.get(f"{world.exchange.of('casework')[0].url}/metrics")).text
         assert 'imi_refusals_total{code="date-in-the-past"}' in casework
+
+
+def labels_of(metrics: str) -> set[str]:
+    """Every label with its value, in the text form of metrics."""
+    return set(re.findall(r'\w+="[^"]*"', metrics))
 
 
 async def test_no_log_holds_what_a_case_is_about(world: World) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.casework.case import Case, case_from
-from services.casework.scores import FIGURES, difference, facts_of, grade_of, merged, score_of
+from services.casework.scores import FIGURES, facts_of, grade_of, groups_of, merged, score_of
+from services.chassis.counting import moved_from
 from tests.unit.samples import NOW, history_until
 
 GRADES = [
@@ -113,7 +114,7 @@ def test_counting_what_moved_is_the_same_as_counting_all(moves: list[tuple[int, 
     """Whatever cases do, the counters are what a plain count of where they now are would give."""
     counters, counted = Counter[tuple[Any, ...]](), dict[int, Any]()
     for case, now in moves:
-        for group, figures in difference(now, counted.get(case)).items():
+        for group, figures in moved_from(groups_of(now), groups_of(counted.get(case))).items():
             counters.update({(*group, name): value for name, value in figures.items()})
         counted[case] = now
     plain = Counter[tuple[Any, ...]]()

@@ -1,6 +1,7 @@
 """Settings come from the environment, secrets from files that it names; neither is ever shown."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,9 @@ def test_every_setting_is_documented(kind: type[BrokerSettings]) -> None:
     """Whoever runs a process finds each of its settings in docs/settings.md."""
     documented = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
     assert [name for name in kind.model_fields if f"`{name}`" not in documented] == []
+
+
+def test_a_process_says_which_release_it_is() -> None:
+    """Where nobody names a build, the version is that of this distribution."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert BrokerSettings.model_fields["version"].default == project["version"]

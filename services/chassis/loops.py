@@ -1,0 +1,47 @@
+"""What a process does every so often besides taking messages."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from services.chassis.faults import BROKER_AWAY
+from services.chassis.logs import where
+
+log = structlog.get_logger()
+
+
+class Loop:
+    """Does something every so often, in the background. No fault ends it."""
+
+    def __init__(self, name: str, turn: Callable[[], Awaitable[object]], every: float) -> None:
+        """`turn` is done `every` so many seconds, more or less: replicas do not stay together."""
+        self._name = name
+        self._turn = turn
+        self._every = every
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(), name=self._name)
+
+    async def end(self) -> None:
+        """End; what was begun is not finished, and another will find it."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def runs(self) -> bool:
+        """Say whether the loop runs. It does while the database or the broker is away."""
+        return self._task is not None and not self._task.done()
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._turn()
+            except BROKER_AWAY as fault:
+                log.warning("not done", loop=self._name, fault=type(fault).__name__)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go well
+                log.warning("not done", loop=self._name, where=where(error))
+            await asyncio.sleep(self._every * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret

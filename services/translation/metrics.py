@@ -1,0 +1,30 @@
+"""What translation shows besides what every service does: the same whichever replica is asked."""
+
+from typing import Final
+
+from prometheus_client import Gauge
+
+from contracts.languages import LANGUAGES
+from services.translation.store import Store
+
+EVERY: Final = 15.0
+"""Seconds after which it is looked for new versions. A published version never changes, and is at hand."""
+
+MISSING = Gauge(
+    "imi_texts_missing", "Texts of an area's version in force that have no words in a language.", ["area", "language"]
+)
+
+
+class Figures:
+    """Counts what is missing."""
+
+    def __init__(self, store: Store) -> None:
+        """Look into `store`."""
+        self._store = store
+
+    async def turn(self) -> None:
+        """Look once. Raises what the database raises."""
+        for area, version in await self._store.areas():
+            texts = await self._store.area_texts(area, version)
+            for language in LANGUAGES:
+                MISSING.labels(area, language).set(texts.missing(language))
