@@ -45,7 +45,7 @@ up: setup ## an exchange on this machine, until Ctrl-C
 compose-smoke: setup ## docker-compose.yml for real: built, started, scaled; a case runs through it
 	$(PYTHON) -m deploy.compose.smoke
 
-bench: setup ## load, with its limit measured in the same run
+bench: setup ## whole cases a second, beside plain FastStream and the limit of the broker; at most ten minutes
 	$(VENV)/python -m bench
 
 bench-directory: setup ## how quickly, and how well, the directory finds among 5,000 and 100,000 real authorities

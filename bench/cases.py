@@ -26,13 +26,13 @@ class Refusal(Exception):
 
 
 class Cases:
-    """As many open cases as wanted; each that closes makes room for the next."""
+    """As many open cases as wanted, each that closes making room for the next; or as many a second as wanted."""
 
     def __init__(self, load: Load) -> None:
-        """Nothing is sent before `connect` and `fill`. `failed` gets what goes wrong."""
+        """Nothing is sent before `connect` and `begin`. `failed` gets what goes wrong."""
         self.load = load
         self.tally = Tally()
-        self.begun = self.closed = 0
+        self.begun = self.closed = self.sent = self.sent_bytes = 0
         self.latencies: list[float] = []
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.idle = asyncio.Event()
@@ -47,30 +47,40 @@ class Cases:
         for player in (*self.load.asking, *self.load.answering):
             self._systems[player.system] = await Simulated.connect(player.url, self._read, self._fail)
 
-    def fill(self) -> None:
-        """Begin cases until as many are open as shall be."""
+    def begin(self) -> None:
+        """Begin cases: at once as many as shall be open, or one after the other at their rate."""
+        if self.load.per_s:
+            self._begin_at(time.monotonic(), 1 / self.load.per_s)
+            return
         for _ in range(self.load.in_flight):
             self._begin()
+
+    def _begin_at(self, due: float, pause: float) -> None:
+        """Begin all that are due by now, and come back for the next: the rate holds, however late a timer is."""
+        while due <= time.monotonic() and not self._draining:
+            self._begin()
+            due += pause
+        if not self._draining:
+            asyncio.get_running_loop().call_later(due - time.monotonic(), self._begin_at, due, pause)
 
     def drain(self) -> None:
         """Begin no more; `idle` is set when all are closed."""
         self._draining = True
+        self._idle_when_closed()
 
     async def close(self) -> None:
         """Disconnect."""
         await asyncio.gather(*(system.close() for system in self._systems.values()))
 
     def _begin(self) -> None:
-        if self._draining:
-            if self.closed == self.begun:
-                self.idle.set()
-            return
         player, body = next(self._requests)
         self.begun += 1
         self._send(player.system, SendRequest.TYPE, body)
 
     def _send(self, system: str, kind: str, body: bytes) -> None:
         message_id = next(self._ids)
+        self.sent += 1
+        self.sent_bytes += len(body)
         self.tally.sent(message_id, time.monotonic())
         self._systems[system].send(kind, message_id, body)
 
@@ -102,7 +112,14 @@ class Cases:
             self._send(system, CloseCase.TYPE, about(says.closed, case))
         if self.tally.whole(case.decode()):
             self.closed += 1
-            self._begin()
+            if self._draining:
+                self._idle_when_closed()
+            elif not self.load.per_s:
+                self._begin()
+
+    def _idle_when_closed(self) -> None:
+        if self.closed == self.begun:
+            self.idle.set()
 
     def _fail(self, error: BaseException) -> None:
         if not self.failed.done():

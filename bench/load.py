@@ -5,7 +5,6 @@ measured time, `{"event": "progress", ...}` in between, and last `{"event": "res
 """
 
 import asyncio
-import json
 import statistics
 import sys
 import time
@@ -15,6 +14,7 @@ import uvloop
 
 from bench.cases import Cases
 from bench.plan import Load
+from bench.told import tell
 
 _PROGRESS_EVERY = 0.5
 _TWICE_WITHIN = 0.5
@@ -26,27 +26,28 @@ async def run(load: Load) -> None:
     async with asyncio.timeout(load.deadline):
         cases = Cases(load)
         await cases.connect()
-        cases.fill()
+        cases.begin()
         await _pass(cases, load.warm_up)
         result = await _measure(cases)
         await _drain(cases)
         await cases.close()
     tally = cases.tally
     counts = {"lost": tally.lost(cases.begun), "doubled": tally.doubled, "repeated": tally.repeated}
-    _tell("result", **result, begun=cases.begun, **counts)
+    tell("result", **result, begun=cases.begun, **counts)
 
 
 async def _measure(cases: Cases) -> dict[str, Any]:
     """Return what came of the measured time; it ends when it is over or enough cases are closed."""
-    before, start = cases.closed, time.monotonic()
+    before, start, sent = cases.closed, time.monotonic(), (cases.sent, cases.sent_bytes)
     cases.latencies.clear()
-    _tell("begin")
+    tell("begin")
     while (passed := time.monotonic() - start) < cases.load.measured and cases.closed - before < cases.load.cases:
         await _pass(cases, min(_PROGRESS_EVERY, cases.load.measured - passed))
-        _tell("progress", closed=cases.closed - before, seconds=time.monotonic() - start)
+        tell("progress", closed=cases.closed - before, seconds=time.monotonic() - start)
     seconds, closed = time.monotonic() - start, cases.closed - before
-    _tell("end")
-    return {"closed": closed, "seconds": seconds, **_percentiles(cases.latencies)}
+    tell("end")
+    commands = {"commands": (cases.sent - sent[0], cases.sent_bytes - sent[1])}
+    return {"closed": closed, "seconds": seconds, **commands, **_percentiles(cases.latencies)}
 
 
 async def _pass(cases: Cases, seconds: float) -> None:
@@ -68,10 +69,6 @@ async def _drain(cases: Cases) -> None:
 def _percentiles(latencies: list[float]) -> dict[str, float]:
     hundredths = statistics.quantiles(latencies, n=100) if len(latencies) > 1 else [0.0] * 99
     return {"p50_ms": hundredths[49] * 1000, "p99_ms": hundredths[98] * 1000}
-
-
-def _tell(event: str, **more: Any) -> None:
-    print(json.dumps({"event": event, **more}), flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 _PROC: Final = Path("/proc")
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
-_SERVERS: Final = {"beam.smp": "rabbitmq", "mongod": "mongodb"}
+_PROGRAMS: Final = {"beam.smp": "rabbitmq", "mongod": "mongodb", "flow": "flow"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Usage:
 
 
 def programs() -> dict[str, int]:
-    """Return the process ids of the programs that run under this process's wardens, by what they are."""
+    """Return the process ids of the programs that run under this process's children, by what they are."""
     parents = {pid: int(fields[1]) for pid, fields in _processes()}
     ours = os.getpid()
     named = {pid: _name(pid) for pid, parent in parents.items() if parents.get(parent) == ours}
@@ -58,7 +58,7 @@ def _stat(pid: int) -> list[str]:
 
 def _name(pid: int) -> str | None:
     command = (_PROC / str(pid) / "cmdline").read_text().split("\0")
-    server = _SERVERS.get(Path(command[0]).name)
+    server = _PROGRAMS.get(Path(command[0]).name)
     if server or "-m" not in command:
         return server
     *_, package, module = command[command.index("-m") + 1].split(".")

@@ -42,6 +42,8 @@ class Load(BaseModel):
     answering: list[Player]
     in_flight: int
     """Cases that are open at the same time."""
+    per_s: float | None = None
+    """Cases begun a second, whatever is open; without it each that closes makes room for the next."""
     cases: int
     """Measured at most."""
     warm_up: float

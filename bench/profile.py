@@ -1,19 +1,20 @@
-"""Where the services' time goes: py-spy, when it is on the PATH, samples them while the load is measured."""
+"""Where the services' time goes: py-spy samples them while the load is measured."""
 
-import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+_PROGRAM: Final = Path(sys.executable).parent / "py-spy"
 _SAMPLES_PER_SECOND: Final = 100
 _PROFILED: Final = ("casework", "translation", "notifier", "load")
 
 
 def installed() -> bool:
     """Say whether there is a py-spy to be had."""
-    return shutil.which("py-spy") is not None
+    return _PROGRAM.exists()
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def _sampling(pid: int, seconds: float, output: Path) -> Iterator[None]:
         "--format": "raw",
         "--output": output,
     }
-    command = ["py-spy", "record", "--nonblocking", *(str(part) for option in options.items() for part in option)]
+    command = [str(_PROGRAM), "record", "--nonblocking", *(str(part) for option in options.items() for part in option)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             yield

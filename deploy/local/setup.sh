@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv from requirements.lock, and see that RabbitMQ, MongoDB and what watches them can be had here. Run by `make setup`;
-# safe to run again.
+# safe to run again. With names of Debian's packages: those too, when something needs more than that.
 # Needs Python 3.11 or newer with pip; not the venv's own pip (Debian packs ensurepip apart), nor the network the second time.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -104,3 +104,4 @@ if [ ! -e .venv/.watchers-looked-for ]; then
     [ -z "$packages" ] || install_watchers $packages
     touch .venv/.watchers-looked-for
 fi
+[ $# = 0 ] || install_packages "$@"

@@ -93,7 +93,9 @@ class Session:
         except PublishError as error:
             raise Unroutable(message.routing_key) from error
         # What is parked keeps the type that its sender gave it: no label for that.
-        metrics.PUBLISHED.labels(PARKED if message.routing_key == PARKED else message.type).inc()
+        kind = PARKED if message.routing_key == PARKED else message.type
+        metrics.PUBLISHED.labels(kind).inc()
+        metrics.PUBLISHED_BYTES.labels(kind).inc(len(message.body))
 
     async def consume(self, queue: str, take: Take, prefetch: int) -> str:
         """Have `take` called with each delivery, at most `prefetch` at a time. Returns the consumer's tag."""

@@ -16,6 +16,9 @@ REFUSALS = Counter("imi_refusals_total", "Refused commands by code.", ["code"])
 DELIVERIES = Counter("imi_deliveries_total", "Messages taken from queues of one kind.", ["kind"])
 REDELIVERIES = Counter("imi_redeliveries_total", "Messages that had been delivered before.", ["kind"])
 PUBLISHED = Counter("imi_published_total", "Messages published and confirmed.", ["type"])
+PUBLISHED_BYTES = Counter(
+    "imi_published_bytes_total", "Bytes of the bodies of messages published and confirmed.", ["type"]
+)
 PARKED = Counter("imi_parked_total", "Messages parked because they cannot succeed.", ["reason"])
 RETRIES = Counter("imi_retries_total", "Attempts repeated after a passing fault.", ["fault"])
 GROUP_SIZE = Histogram("imi_group_size", "Messages handled together.", buckets=(1, 2, 5, 10, 20, 50, 100))

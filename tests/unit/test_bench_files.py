@@ -10,6 +10,7 @@ from bench import frames, report
 from bench.channel import Channel, Nacked, Returned
 from bench.count import Tally
 from bench.frames import Delivered, Properties
+from bench.limit.shape import published
 from bench.plan import Player, about, replies, request
 from bench.rounds import Round
 from contracts.casework import CloseCase, SendRequest
@@ -154,15 +155,40 @@ def test_the_prebuilt_commands_are_those_of_the_contracts() -> None:
 @pytest.mark.parametrize(
     ("closed", "lost", "wrong"),
     [
-        (200, 0, []),
-        (199, 0, ["1.99 times the naive services' cases, not 2.0"]),
-        (200, 3, ["3 messages lost"]),
+        (300, 0, []),
+        (299, 0, ["vs_naive is 2.99, and must be 3.0"]),
+        (300, 3, ["3 messages lost"]),
     ],
 )
 def test_a_bench_fails_when_it_is_slow_or_loses(closed: int, lost: int, wrong: list[str]) -> None:
-    """It says how far it is from what it must be."""
-    rounds = [_round("exchange", closed, lost), _round("naive", 100, 0)]
+    """It says what is not as it must be."""
+    rounds = [_round("exchange", closed, lost), _round("naive", 100, 0), _round("limit", 1600, 0)]
     assert report.failures(report.summary(rounds)) == wrong
+
+
+def test_a_bench_fails_when_the_broker_could_do_far_more() -> None:
+    """What a C client does with the same messages is the measure."""
+    rounds = [_round("exchange", 300, 0), _round("naive", 100, 0), _round("limit", 2000, 0)]
+    result = report.summary(rounds)
+    assert report.failures(result) == ["vs_limit is 0.15, and must be 0.18"]
+    assert "vs_limit: 0.15, the aim is 0.25: 60%" in report.distances(result)
+
+
+def test_a_case_comes_to_what_the_services_say_that_they_published() -> None:
+    """The limit has the same messages: so many of each kind, of the size that they have."""
+    text = """# TYPE imi_published_total counter
+imi_published_total{type="inbox.outcome.v1"} 30.0
+imi_published_total{type="inbox.case.v1"} 10.0
+imi_published_bytes_total{type="inbox.outcome.v1"} 60000.0
+imi_published_created{type="inbox.case.v1"} 1.7e+09
+imi_published_total{type="casework.all_dates.v1"} 5.0
+"""
+    assert list(published(text)) == [
+        ("inbox", 30.0, 0.0),
+        ("inbox", 10.0, 0.0),
+        ("inbox", 0.0, 60000.0),
+        ("dates", 5.0, 0.0),
+    ]
 
 
 def _round(variant: str, closed: int, lost: int) -> Round:
