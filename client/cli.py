@@ -1,11 +1,13 @@
 """`imi`: the command line of member-state systems and of the operator.
 
 The account is taken from IMI_URL (amqp://<system>:<password>@<host>:<port>/<vhost>), so that no password stands on a
-command line. `--json` prints what a program can read.
+command line; IMI_URL_FILE, and so each IMI_..._FILE, names a file that holds it. `--json` prints what a program can
+read.
 """
 
 import asyncio
 import json
+import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +22,7 @@ from client.account import new_password, password_hash
 from client.cli_cases import cases_app, retention_app, scoreboard
 from client.cli_registry import authorities_app, vocabulary_app
 from client.difference import differences
+from client.environment import read_files
 from client.legislation import LegislationError, load
 from client.system import Refused, System
 from contracts.catalogue import COMMANDS
@@ -172,4 +175,5 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 def main() -> None:
     """Run `imi`."""
+    read_files(os.environ)
     app()

@@ -1,43 +1,88 @@
-"""Found the replica set of one, and give each service a user that may read and write its own database alone.
+"""Found the replica set, and give each service a user that may read and write its own database alone.
 
-`docker compose up` runs this each time, next to mongod: MongoDB takes its first user only from its own
-machine ("localhost exception"), so this container shares mongod's network. Doing it again changes nothing,
-except passwords that have changed.
+MongoDB takes its first user only from its own machine ("localhost exception"). `docker compose up` runs this next to
+mongod, in a container that shares mongod's network. On Kubernetes it runs elsewhere, and comes in by the key that the
+members of the set prove themselves with (IMI_KEY_FILE). Doing it again changes nothing, except passwords that have
+changed.
 """
 
 import json
+import os
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-PASSWORDS: Final = Path("/run/secrets/passwords.json")
-SET: Final = {"_id": "exchange", "members": [{"_id": 0, "host": "mongodb:27017"}]}
+NAME: Final = "exchange"
 TRIES: Final = 120
 UNAUTHORIZED: Final = 13
 ALREADY_INITIALIZED: Final = 23
+NODE_NOT_FOUND: Final = 74
+"""A member is not there yet."""
 USER_ALREADY_EXISTS: Final = 51003
 
 Client = MongoClient[dict[str, Any]]
 
 
-def client(user: str | None = None, password: str | None = None) -> Client:
-    """Return a client of this one server, whatever set it belongs to."""
-    return MongoClient(
-        "127.0.0.1", directConnection=True, serverSelectionTimeoutMS=5_000, username=user, password=password
-    )
+@dataclass(frozen=True)
+class ReplicaSet:
+    """Where the members are, and how to come in before there is a user."""
+
+    members: tuple[str, ...]
+    key: str | None = field(default=None, repr=False)
+    """What the members have in common; without it this must run where the only member runs."""
+    ca: str | None = None
+    """The file of the authority that signed the members' certificates; without it there is no TLS."""
+
+    @classmethod
+    def told(cls, environment: Mapping[str, str]) -> Self:
+        """Read IMI_MEMBERS, IMI_KEY_FILE and IMI_CA."""
+        key = environment.get("IMI_KEY_FILE")
+        members = environment.get("IMI_MEMBERS", "mongodb:27017").split(",")
+        return cls(tuple(members), Path(key).read_text().strip() if key else None, environment.get("IMI_CA"))
+
+    def first(self) -> Client:
+        """Return a client of the first member alone, whatever set it belongs to."""
+        return self._client([self.members[0]] if self.key else ["127.0.0.1"], directConnection=True, **self._member())
+
+    def founder(self) -> Client:
+        """Return a client of the member that takes writes, with all rights until there is a user."""
+        return self._client(self.members, replicaSet=NAME, **self._member()) if self.key else self.first()
+
+    def root(self, password: str) -> Client:
+        """Return the administrator's client of the member that takes writes."""
+        login: dict[str, Any] = {"username": "root", "password": password}
+        if self.key:
+            return self._client(self.members, replicaSet=NAME, **login)
+        return self._client(["127.0.0.1"], directConnection=True, **login)
+
+    def _member(self) -> dict[str, Any]:
+        """Log in as the members do among themselves."""
+        if not self.key:
+            return {}
+        login = {"username": "__system", "password": self.key, "authSource": "local"}
+        return login | {"authMechanism": "SCRAM-SHA-256"}
+
+    def _client(self, hosts: list[str] | tuple[str, ...], **options: Any) -> Client:
+        if self.ca:
+            options |= {"tls": True, "tlsCAFile": self.ca}
+        return MongoClient(list(hosts), serverSelectionTimeoutMS=5_000, **options)
 
 
-def found_set(anyone: Client) -> None:
-    """Found the set, unless it was, and wait for at most a minute until it takes writes."""
-    attempt(anyone, {"replSetInitiate": SET}, but=(UNAUTHORIZED, ALREADY_INITIALIZED))
-    for _ in range(TRIES):
-        if takes_writes(anyone):
-            return
-        time.sleep(0.5)
+def found(members: ReplicaSet) -> None:
+    """Found the set, unless it was, and wait for a while until it takes writes."""
+    config = {"_id": NAME, "members": [{"_id": n, "host": host} for n, host in enumerate(members.members)]}
+    with members.first() as first, members.founder() as founder:
+        for _ in range(TRIES):
+            attempt(first, {"replSetInitiate": config}, but=(UNAUTHORIZED, ALREADY_INITIALIZED, NODE_NOT_FOUND))
+            if takes_writes(founder):
+                return
+            time.sleep(0.5)
     sys.exit("the replica set does not take writes")
 
 
@@ -71,16 +116,21 @@ def set_user(root: Client, service: str, password: str) -> None:
     root[service].command(command, service, pwd=password, roles=["readWrite"])
 
 
-def main() -> None:
+def prepare(members: ReplicaSet, passwords: Mapping[str, str]) -> None:
     """Do all of it. Raises `PyMongoError` when MongoDB refuses or does not answer."""
-    passwords: dict[str, str] = json.loads(PASSWORDS.read_text())
-    root_password = passwords.pop("root")
-    with client() as anyone:
-        found_set(anyone)
-        create_root(anyone, root_password)
-    with client("root", root_password) as root:
-        for service, password in passwords.items():
-            set_user(root, service, password)
+    root_password = passwords["root"]
+    found(members)
+    with members.founder() as founder:
+        create_root(founder, root_password)
+    with members.root(root_password) as root:
+        for service in passwords.keys() - {"root"}:
+            set_user(root, service, passwords[service])
+
+
+def main() -> None:
+    """Do all of it for what the environment names."""
+    passwords = json.loads(Path(os.environ.get("IMI_PASSWORDS", "/run/secrets/passwords.json")).read_text())
+    prepare(ReplicaSet.told(os.environ), passwords)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+"""What `kubectl kustomize` makes of the overlays, and ways to look at it."""
+
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from deploy.kubernetes.kubectl import NotToBeHadError, render
+
+FOLDER: Final = Path(__file__).parents[2] / "deploy" / "kubernetes"
+OVERLAYS: Final = ("small", "production")
+
+Manifest = dict[str, Any]
+
+
+@cache
+def overlay(name: str) -> tuple[Manifest, ...]:
+    """All objects of an overlay; skips the test when there is no kubectl to be had."""
+    try:
+        text = render(FOLDER / "overlays" / name)
+    except NotToBeHadError as reason:
+        pytest.skip(str(reason))
+    except subprocess.CalledProcessError as failure:
+        pytest.fail(failure.stderr)
+    return tuple(yaml.safe_load_all(text))
+
+
+def of_kind(name: str, *kinds: str) -> list[Manifest]:
+    """The objects of these kinds."""
+    return [one for one in overlay(name) if one["kind"] in kinds]
+
+
+def named(name: str, kind: str, called: str) -> Manifest:
+    """The one object of a kind and name."""
+    (found,) = (one for one in of_kind(name, kind) if one["metadata"]["name"] == called)
+    return found
+
+
+def pods(name: str) -> Iterator[tuple[str, Manifest]]:
+    """Name and specification of every pod that these manifests describe themselves."""
+    for one in of_kind(name, "Deployment", "StatefulSet", "Job"):
+        yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+
+
+def containers(pod: Manifest) -> list[Manifest]:
+    """Those that run before the others too."""
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def environment(pod: Manifest) -> dict[str, str]:
+    """The variables of a pod's only container; one that is no plain text is left empty."""
+    (container,) = pod["containers"]
+    return {one["name"]: one.get("value", "") for one in container.get("env", [])}

@@ -1,0 +1,22 @@
+"""`imi` takes secrets from files, as the services do."""
+
+from pathlib import Path
+
+import pytest
+
+from client.environment import read_files
+
+
+def test_what_a_file_holds_counts_as_if_it_stood_in_the_environment(tmp_path: Path) -> None:
+    """Without the newline that an editor leaves at the end; what is not ours is left alone."""
+    (tmp_path / "url").write_text("amqp://hu-nis:word@127.0.0.1/imi\n")
+    environment = {"IMI_URL_FILE": str(tmp_path / "url"), "IMI_MAIL_FROM": "a@b.example", "OTHER_FILE": "/nowhere"}
+    read_files(environment)
+    assert environment["IMI_URL"] == "amqp://hu-nis:word@127.0.0.1/imi"
+    assert environment.keys() == {"IMI_URL_FILE", "IMI_URL", "IMI_MAIL_FROM", "OTHER_FILE"}
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    """Rather than an empty address."""
+    with pytest.raises(FileNotFoundError):
+        read_files({"IMI_URL_FILE": str(tmp_path / "missing")})
