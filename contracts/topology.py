@@ -25,12 +25,21 @@ PARKED_LENGTH: Final = 100_000
 DELIVERY_LIMIT: Final = 500
 """A backstop only: what cannot succeed is parked by the service itself, and restarts count as deliveries too."""
 
+REPLAY: Final = "replay"
+"""The exchange by which the operator, and nobody else, has messages handled again. Its keys are names of queues."""
+REPLAYS: Final = "replays"
+"""The record of what was replayed and discarded, and by whom: a stream, of which nobody can take anything away."""
+RECORDS_KEPT: Final = "1Y"
+SEGMENT: Final = 50_000_000
+"""Bytes of a stream that are forgotten together, once the last of them is old enough."""
+
 MAX_CONNECTIONS: Final = 10
 MAX_CHANNELS: Final = 50
 """Limits of a connected system, over all its connections."""
 
 _COPYING: Final = ("casework", "translation", "notifier")
 """Services that keep copies of what the registry says."""
+_STREAMS: Final = (REPLAYS,)
 _BINDINGS: Final = (
     # (exchange, routing key, queue): who listens to what a service says
     *((source, "views", "translation.views") for source in SERVICES),
@@ -45,21 +54,30 @@ _BINDINGS: Final = (
     ("casework", "dates", "notifier.dates"),
     ("casework", "own.#", "casework.own"),
     *((service, "parked", f"{service}.parked") for service in (*SERVICES, "provisioner")),
+    *((REPLAY, f"{service}.again", f"{service}.again") for service in SERVICES),
+    (REPLAY, REPLAYS, REPLAYS),
 )
 
 _INSIDE: Final = "views|events|replayed|dates|own|tasks|provisioned|copies|expired"
 """What services listen to, and what expired."""
+_FED: Final = re.compile(r"[a-z]+\.(?:views|events|replayed|dates|own|tasks|provisioned|copies)")
+"""What the exchange says to itself: it is handled again as it was, from the queue that it came by."""
 _OWNED: Final = re.compile(
     rf"(?:(?:in|undelivered|inbox|registry\.undelivered|(?:{'|'.join(SERVICES)})\.commands)\.)(?P<system>[^.]+)\Z"
 )
 
 _READS: Final[Mapping[str, str]] = {
-    "registry": r"^registry\.((commands|undelivered)\..*|expired|provisioned|copies)$",
+    "registry": r"^registry\.((commands|undelivered)\..*|expired|again|provisioned|copies)$",
     "provisioner": r"^provisioner\.tasks$",
-    "casework": r"^casework\.(commands\..*|expired|events|replayed|own)$",
-    "translation": r"^translation\.(commands\..*|expired|events|replayed|views)$",
-    "notifier": r"^notifier\.(commands\..*|expired|events|replayed|dates)$",
+    "casework": r"^casework\.(commands\..*|expired|again|events|replayed|own)$",
+    "translation": r"^translation\.(commands\..*|expired|again|events|replayed|views)$",
+    "notifier": r"^notifier\.(commands\..*|expired|again|events|replayed|dates)$",
 }
+_OPERATORS: Final = (
+    rf"^(in\.{OPERATOR}|{REPLAY})$",
+    rf"^(inbox\.{OPERATOR}|({'|'.join(_READS)})\.parked|{'|'.join(_STREAMS)})$",
+)
+"""What the operator may write and read: besides what every system may, whatever repair needs."""
 
 
 def exchange_of(system: str) -> str:
@@ -109,6 +127,31 @@ def is_expired(lane: str) -> bool:
     return lane in {expired_lane_of(service) for service in SERVICES}
 
 
+def again_lane_of(service: str) -> str:
+    """Return the queue of the commands to `service` that the operator has handled again, of all systems."""
+    return f"{service}.again"
+
+
+def is_again(lane: str) -> bool:
+    """Say whether the lane takes what had come by another before."""
+    return lane in {again_lane_of(service) for service in SERVICES}
+
+
+def parked_queue_of(service: str) -> str:
+    """Return the queue of what a service, or the provisioner, could not handle."""
+    return f"{service}.parked"
+
+
+def destinations_of(exchange: str, routing_key: str) -> list[str]:
+    """Return the queues that get what a service says under this key: an inbox, or what other services listen to."""
+    inbox = [routing_key] if exchange == "translation" and routing_key.startswith(inbox_of("")) else []
+    return inbox + [queue for source, key, queue in _BINDINGS if source == exchange and _fits(key, routing_key)]
+
+
+def _fits(pattern: str, routing_key: str) -> bool:
+    return routing_key == pattern or (pattern.endswith(".#") and routing_key.startswith(pattern.removesuffix("#")))
+
+
 def system_of(lane: str) -> str:
     """Return whose lane this is."""
     return lane.rsplit(".", 1)[1]
@@ -128,9 +171,15 @@ def exchange_topology(password_hashes: Mapping[str, str], vhost: str = VHOST) ->
         "permissions": [
             _permission(f"service.{name}", vhost, write=rf"^{name}$", read=read) for name, read in _READS.items()
         ],
-        "exchanges": [*(_exchange(name, vhost) for name in _READS), _exchange("expired", vhost, internal=True)],
-        "queues": [_queue(name, vhost) for name in queues],
-        "bindings": [_binding(source, queue, key, vhost) for source, key, queue in _BINDINGS],
+        "exchanges": [
+            *(_exchange(name, vhost) for name in (*_READS, REPLAY)),
+            _exchange("expired", vhost, internal=True),
+        ],
+        "queues": [_queue(name, vhost, "stream" if name in _STREAMS else "quorum") for name in queues],
+        "bindings": [
+            *(_binding(source, queue, key, vhost) for source, key, queue in _BINDINGS),
+            *(_binding(REPLAY, queue, queue, vhost) for queue in queues if _FED.fullmatch(queue)),
+        ],
         "policies": _policies(vhost),
     }
 
@@ -147,7 +196,8 @@ def system_topology(
     undelivered = undelivered_exchange_of(system)
     limits = {"max-connections": 0 if suspended else MAX_CONNECTIONS, "max-channels": MAX_CHANNELS}
     hashed = "" if suspended else password_hash or ""
-    permission = _permission(system, vhost, write=rf"^in\.{system}$", read=rf"^inbox\.{system}$")
+    write, read = _OPERATORS if system == OPERATOR else (rf"^in\.{system}$", rf"^inbox\.{system}$")
+    permission = _permission(system, vhost, write=write, read=read)
     return {
         "users": [{**_user(system, hashed), "tags": tag, "limits": limits}],
         "permissions": [] if suspended else [permission],
@@ -159,7 +209,7 @@ def system_topology(
         "bindings": [
             *(_binding(exchange_of(system), f"{name}.commands.{system}", f"{name}.#", vhost) for name in SERVICES),
             _binding(undelivered, f"registry.undelivered.{system}", "", vhost),
-            _binding("translation", inbox_of(system), inbox_of(system), vhost),
+            *(_binding(source, inbox_of(system), inbox_of(system), vhost) for source in ("translation", REPLAY)),
         ],
     }
 
@@ -180,6 +230,9 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
         _policy(
             "parked", rf"^({inside})\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head", **kept}, vhost
         ),
+        # It pushes back: nobody fills it faster than it is worked off.
+        _policy("again", rf"^({inside})\.again$", full | kept, vhost),
+        _policy("records", rf"^{REPLAYS}$", {"max-age": RECORDS_KEPT, "stream-max-segment-size-bytes": SEGMENT}, vhost),
         _policy("inside", rf"^({inside})\.({_INSIDE})$", kept, vhost),
     ]
 
@@ -216,8 +269,11 @@ def _exchange(
     }
 
 
-def _queue(name: str, vhost: str, **arguments: Any) -> dict[str, Any]:
-    arguments = {"x-queue-type": "quorum", **arguments}
+def _queue(name: str, vhost: str, kind: str = "quorum") -> dict[str, Any]:
+    arguments: dict[str, Any] = {"x-queue-type": kind}
+    if is_again(name):
+        # What is played again keeps its order, however many replicas there are.
+        arguments["x-single-active-consumer"] = True
     return {"name": name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": arguments}
 
 

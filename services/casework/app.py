@@ -7,7 +7,7 @@ import uvloop
 from contracts.casework import COMMANDS
 from contracts.directory import AuthorityState, Replayed, SystemState
 from contracts.own import OWN
-from contracts.topology import OPERATOR, expired_lane_of, lanes_of
+from contracts.topology import OPERATOR, again_lane_of, expired_lane_of, lanes_of
 from contracts.translation import AreaPublished
 from services.casework.counting import Scoreboard
 from services.casework.handlers import CaseDesk
@@ -55,7 +55,7 @@ async def main() -> None:
     ]
 
     async def lanes() -> list[str]:
-        return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
+        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
 
     async def own_queue() -> list[str]:
         return [f"{NAME}.own"]

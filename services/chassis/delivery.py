@@ -11,11 +11,20 @@ from services.chassis.bus import Outgoing
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """A message as it came from a queue."""
+    """A message as it came from a queue.
+
+    `came_by` is the lane by which it had come first, when the operator has it handled again.
+    """
 
     queue: str
     message: DeliveredMessage
+    came_by: str = ""
     taken_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def lane(self) -> str:
+        """The queue that says who sent it."""
+        return self.came_by or self.queue
 
     @property
     def age(self) -> float:

@@ -68,7 +68,7 @@ class Desk:
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Result]:
         """Return for each delivery what is to be published before it is acknowledged."""
-        checked = [self._intake.check(delivery.queue, delivery.message, delivery.age) for delivery in deliveries]
+        checked = [self._intake.check(delivery.lane, delivery.message, delivery.age) for delivery in deliveries]
         said = iter(await _carried_out([one for one in checked if isinstance(one, Command)], self._handle))
         return together([_refuse(one) if isinstance(one, Faulty) else next(said) for one in checked])
 

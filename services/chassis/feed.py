@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -15,7 +16,7 @@ from contracts.types import Message
 from services.chassis import metrics, tracing
 from services.chassis.bus import PROBE_TIMEOUT, PUBLISH_TIMEOUT, Outgoing
 from services.chassis.faults import BROKER_AWAY, Impatient, outlast
-from services.chassis.logs import where
+from services.chassis.logs import place_of, where
 from services.chassis.parking import ROUTING_KEY
 
 M = TypeVar("M", bound=Message)
@@ -76,11 +77,11 @@ class Feed:
             log.error(  # noqa: TRY400 - never the words of an error: a database's quotes the document
                 "parked", queue=self.queue, message_id=message.message_id, where=where(error)
             )
-            await self._park(message, type(error).__name__)
+            await self._park(message, type(error).__name__, place_of(error))
 
-    async def _park(self, message: RabbitMessage, reason: str) -> None:
+    async def _park(self, message: RabbitMessage, reason: str, place: str) -> None:
         metrics.PARKED.labels(reason).inc()
-        headers = {"imi-reason": reason, "imi-queue": self.queue}
+        headers = {"imi-reason": reason, "imi-place": place, "imi-queue": self.queue}
         kind, message_id = message.raw_message.type or "", str(message.message_id)
         await self.publish(Outgoing(ROUTING_KEY, kind, message.body, message_id, headers=headers))
 
@@ -132,6 +133,7 @@ class Feed:
                 correlation_id=message.correlation_id,
                 headers={**tracing.headers(), **message.headers},
                 content_type="application/json",
+                timestamp=datetime.now(UTC),
                 persist=True,
                 mandatory=True,
                 expiration=expires_after,

@@ -10,7 +10,7 @@ from aiormq.abc import DeliveredMessage
 from pydantic import ValidationError
 
 from contracts.identity import derived_uuid
-from contracts.topology import is_expired, is_undelivered, system_of
+from contracts.topology import is_again, is_expired, is_undelivered, system_of
 from contracts.types import Message
 from services.chassis import tracing
 
@@ -67,13 +67,14 @@ class Intake:
         """Return the command in `message`, or what is wrong with it. The lane that it came by names the sender.
 
         A command that expired comes by a lane for all; there the broker's check of the user id names the sender.
-        Raises `ValueError` when it gave none: to nobody can an outcome be addressed.
+        Raises `ValueError` when it gave none, and for what the operator has handled again without saying by which lane
+        it had come: to nobody can an outcome be addressed.
         """
         properties = message.header.properties
         expired = is_expired(queue)
         system = (properties.user_id or "") if expired else system_of(queue)
-        if not system:
-            raise ValueError("an expired message without a user id")
+        if not system or is_again(queue):
+            raise ValueError("no user id, and no lane of its own")
         fault = self._envelope_fault(system, message)
         kind = self._types.get(properties.message_type or "")
         if fault or not kind:

@@ -7,6 +7,8 @@ import traceback
 
 import structlog
 
+_OURS = ("services", "contracts")
+
 
 def configure(service: str, level: str) -> None:
     """Log everything from `level` up, each line with the service's name."""
@@ -42,3 +44,12 @@ def where(error: BaseException) -> list[str]:
     """Return the error's kind and the places it passed, without its words: a database's error quotes the document."""
     frames = traceback.extract_tb(error.__traceback__)
     return [type(error).__name__, *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames)]
+
+
+def place_of(error: BaseException) -> str:
+    """Return the last place of our own code that the error passed: `services/casework/handlers.py:120 _answer`."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if any(f"/{top}/" in f.filename for top in _OURS)]
+    if not frames:
+        return ""
+    start = max(frames[-1].filename.rfind(f"/{top}/") for top in _OURS) + 1
+    return f"{frames[-1].filename[start:]}:{frames[-1].lineno} {frames[-1].name}"

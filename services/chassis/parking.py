@@ -8,8 +8,8 @@ from services.chassis.bus import PARKED, Outgoing
 ROUTING_KEY = PARKED
 
 
-def parked(queue: str, message: DeliveredMessage, reason: str) -> Outgoing:
-    """Return the message as it goes to the `parked` queue.
+def parked(queue: str, message: DeliveredMessage, reason: str, place: str = "") -> Outgoing:
+    """Return the message as it goes to the `parked` queue; `place` is where in the code it failed.
 
     What is certain about it goes into headers of our own; its own could be forged, and are left out.
     """
@@ -22,6 +22,7 @@ def parked(queue: str, message: DeliveredMessage, reason: str) -> Outgoing:
         correlation_id=properties.correlation_id,
         headers={
             "imi-reason": reason,
+            "imi-place": place,
             "imi-queue": queue,
             "imi-exchange": message.exchange or "",
             "imi-routing-key": message.routing_key or "",

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import structlog
 from aiormq.abc import DeliveredMessage
 
+from contracts.topology import is_again
 from services.chassis import metrics, stages
 from services.chassis.acker import Acker
+from services.chassis.again import first_sent
 from services.chassis.bus import BROKEN, Outgoing, Session, Take, TooLarge, Unroutable
 from services.chassis.delivery import Delivery, Handled, Handler, Later, Result
 from services.chassis.faults import Impatient, outlast
-from services.chassis.logs import where
+from services.chassis.logs import place_of, where
 from services.chassis.parking import parked, unroutable
 from services.chassis.turns import Turns
 
@@ -145,14 +147,14 @@ class Serving:
         self.consuming = {queue: tag for queue, tag in self.consuming.items() if tag != cancelled}
 
     def _taker(self, queue: str) -> Take:
-        kind = ".".join(queue.split(".")[:2])
+        again, kind = is_again(queue), ".".join(queue.split(".")[:2])
         deliveries, redeliveries = metrics.DELIVERIES.labels(kind), metrics.REDELIVERIES.labels(kind)
 
         async def take(message: DeliveredMessage) -> None:
             deliveries.inc()
             if message.redelivered:
                 redeliveries.inc()
-            delivery = Delivery(queue, message)
+            delivery = first_sent(queue, message) if again else Delivery(queue, message)
             self._in_hand += 1
             self._acker.expect(delivery.tag)
             self._enqueue(delivery)
@@ -184,7 +186,7 @@ class Serving:
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the others
             if len(group) > 1:
                 return [(await self._handle_patiently([delivery]))[0] for delivery in group]
-            return [Handled([_park(group[0], type(error).__name__, where(error))])]
+            return [Handled([_park(group[0], type(error).__name__, where(error), place_of(error))])]
 
     async def _send(self, group: Sequence[tuple[Delivery, Result]]) -> None:
         done = [(delivery, result) for delivery, result in group if isinstance(result, Handled)]
@@ -208,15 +210,15 @@ class Serving:
 def _set_aside(cause: Delivery, message: Outgoing) -> Outgoing:
     """Park what a message says, not its cause: it may speak for others of the group too."""
     metrics.PARKED.labels("unroutable").inc()
-    log.error("parked", queue=cause.queue, message_id=message.message_id, reason="unroutable")
-    return unroutable(cause.queue, message)
+    log.error("parked", queue=cause.lane, message_id=message.message_id, reason="unroutable")
+    return unroutable(cause.lane, message)
 
 
-def _park(delivery: Delivery, reason: str, places: list[str]) -> Outgoing:
+def _park(delivery: Delivery, reason: str, places: list[str], place: str = "") -> Outgoing:
     metrics.PARKED.labels(reason).inc()
     message_id = delivery.message.header.properties.message_id
-    log.error("parked", queue=delivery.queue, message_id=message_id, reason=reason, where=places)
-    return parked(delivery.queue, delivery.message, reason)
+    log.error("parked", queue=delivery.lane, message_id=message_id, reason=reason, where=places)
+    return parked(delivery.lane, delivery.message, reason, place)
 
 
 async def first(*awaitables: Awaitable[object]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import uvloop
 
 from contracts.directory import AuthorityState, Replayed, SystemState
-from contracts.topology import OPERATOR, expired_lane_of, lanes_of
+from contracts.topology import OPERATOR, again_lane_of, expired_lane_of, lanes_of
 from services.chassis import catalogue, logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
@@ -48,7 +48,7 @@ async def main() -> None:
     comparing = Comparing(replay, store.compare, settings.compare_every)
 
     async def lanes() -> list[str]:
-        return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
+        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
 
     async def dates() -> list[str]:
         return [f"{NAME}.dates"]

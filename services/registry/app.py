@@ -6,7 +6,7 @@ import uvloop
 
 from contracts.directory import Compare, Provisioned, Reconciled
 from contracts.registry import COMMANDS
-from contracts.topology import OPERATOR, expired_lane_of, lanes_of
+from contracts.topology import OPERATOR, again_lane_of, expired_lane_of, lanes_of
 from services.chassis import logs, mongo, tracing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
@@ -57,7 +57,7 @@ async def main() -> None:
     counting = Loop("counting", figures.turn, EVERY)
 
     async def lanes() -> list[str]:
-        return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.live_systems()])]
+        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.live_systems()])]
 
     desk = Desk(COMMANDS, settings.max_body, Onboarding(store, registration, systems, questions, vocabulary))
     parts = Parts(

@@ -8,7 +8,7 @@ import uvloop
 import contracts
 from contracts.directory import AuthorityState, Replayed, SystemState
 from contracts.sentences import SENTENCES
-from contracts.topology import OPERATOR, expired_lane_of, lanes_of
+from contracts.topology import OPERATOR, again_lane_of, expired_lane_of, lanes_of
 from contracts.translation import COMMANDS
 from services.chassis import catalogue, logs, mongo, tracing
 from services.chassis.copies import Comparing
@@ -43,7 +43,7 @@ async def main() -> None:
     figures = Loop("figures", Figures(store).turn, EVERY)
 
     async def lanes() -> list[str]:
-        return [expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
+        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
 
     async def views() -> list[str]:
         return [f"{NAME}.views"]

@@ -12,17 +12,23 @@ from pydantic import TypeAdapter, ValidationError
 
 from contracts.topology import (
     OPERATOR,
+    REPLAY,
+    REPLAYS,
     SERVICES,
     Definitions,
+    again_lane_of,
+    destinations_of,
     exchange_of,
     exchange_topology,
     exchanges_of,
     expired_lane_of,
     inbox_of,
+    is_again,
     is_expired,
     is_undelivered,
     lanes_of,
     owner_of,
+    parked_queue_of,
     queues_of,
     system_of,
     system_topology,
@@ -71,6 +77,7 @@ def matching(definitions: Definitions, queue: str) -> list[dict[str, Any]]:
 
 
 ALL = whole(LIKE_EACH_OTHER)
+STREAMS = {REPLAYS}
 
 
 @pytest.mark.parametrize("kind", ["users", "exchanges", "queues", "policies"])
@@ -103,27 +110,37 @@ def test_every_queue_is_bound_and_every_user_has_one_permission() -> None:
 
 
 def test_everything_survives_a_restart_and_nobody_configures_anything() -> None:
-    """Durable, quorum queues; no user may declare, not even a service; none has a tag of the broker's."""
+    """Durable, quorum queues but for records; no user may declare, not even a service; none has a tag of the broker."""
     assert all(one["durable"] and not one["auto_delete"] for one in (*ALL["exchanges"], *ALL["queues"]))
-    assert {queue["arguments"]["x-queue-type"] for queue in ALL["queues"]} == {"quorum"}
+    kinds = {queue["name"]: queue["arguments"]["x-queue-type"] for queue in ALL["queues"]}
+    assert {name for name, kind in kinds.items() if kind != "quorum"} == STREAMS
+    assert {kinds[name] for name in STREAMS} == {"stream"}
     assert {one["configure"] for one in ALL["permissions"]} == {"^$"}
     assert {user["tags"] for user in ALL["users"]} == {""}
 
 
 SERVICE_READS = {
-    "registry": {"registry.provisioned", "registry.copies", "registry.expired", *lanes_of("registry", LIKE_EACH_OTHER)},
+    "registry": {
+        "registry.provisioned",
+        "registry.copies",
+        "registry.expired",
+        "registry.again",
+        *lanes_of("registry", LIKE_EACH_OTHER),
+    },
     "provisioner": {"provisioner.tasks"},
     "casework": {
         "casework.events",
         "casework.replayed",
         "casework.own",
         "casework.expired",
+        "casework.again",
         *lanes_of("casework", LIKE_EACH_OTHER),
     },
     "translation": {
         "translation.events",
         "translation.replayed",
         "translation.expired",
+        "translation.again",
         "translation.views",
         *lanes_of("translation", LIKE_EACH_OTHER),
     },
@@ -131,6 +148,7 @@ SERVICE_READS = {
         "notifier.events",
         "notifier.replayed",
         "notifier.expired",
+        "notifier.again",
         "notifier.dates",
         *lanes_of("notifier", LIKE_EACH_OTHER),
     },
@@ -144,12 +162,39 @@ def test_a_service_writes_its_own_exchange_and_reads_its_own_queues_alone(servic
     assert may(ALL, f"service.{service}", "read") == SERVICE_READS[service]
 
 
-def test_every_queue_but_the_parked_has_exactly_one_reader() -> None:
-    """What is parked is looked at by an administrator."""
+def test_every_queue_has_exactly_one_reader() -> None:
+    """What is parked, and the record of what was done about it, the operator reads."""
     users = names(ALL, "users")
     for queue in names(ALL, "queues"):
-        readers = [user for user in users if queue in may(ALL, user, "read")]
-        assert len(readers) == (0 if queue.endswith(".parked") else 1), queue
+        assert len([user for user in users if queue in may(ALL, user, "read")]) == 1, queue
+
+
+def test_the_operator_alone_has_messages_handled_again_and_reads_what_is_parked() -> None:
+    """Besides its own inbox and exchange it has that, and neither any lane nor anybody's inbox."""
+    assert [user for user in names(ALL, "users") if REPLAY in may(ALL, user, "write")] == [OPERATOR]
+    assert may(ALL, OPERATOR, "write") == {exchange_of(OPERATOR), REPLAY}
+    parked = {parked_queue_of(name) for name in (*SERVICES, "provisioner")}
+    assert may(ALL, OPERATOR, "read") == {inbox_of(OPERATOR), *parked, *STREAMS}
+    assert routed(ALL, REPLAY, "anything else") == set()
+
+
+def test_what_was_parked_can_be_handled_again_wherever_it_had_come_by() -> None:
+    """By the service's own lane for that, by the queue that it had been in, by the inbox that it could not reach."""
+    again = {again_lane_of(service) for service in SERVICES}
+    inside = {name for name in names(BASE, "queues") if not name.endswith((".parked", ".expired"))} - again - STREAMS
+    for queue in again | inside | {inbox_of(system) for system in LIKE_EACH_OTHER}:
+        assert routed(ALL, REPLAY, queue) == {queue}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_handled_again_keeps_its_order_and_pushes_back(service: str) -> None:
+    """One replica at a time takes it; whoever fills it faster than it is worked off gets a negative confirm."""
+    (queue,) = (one for one in ALL["queues"] if one["name"] == again_lane_of(service))
+    assert queue["arguments"]["x-single-active-consumer"]
+    (policy,) = matching(ALL, queue["name"])
+    assert policy["definition"]["overflow"] == "reject-publish"
+    assert is_again(queue["name"])
+    assert not any(is_again(lane) for lane in lanes_of(service, LIKE_EACH_OTHER))
 
 
 @given(ids, ids)
@@ -265,9 +310,20 @@ ROUTES: list[tuple[str, str, set[str]]] = [
         for service in ("casework", "translation", "notifier")
     ),
     ("translation", "event.area", {"casework.events"}),
+    (REPLAY, inbox_of("hu-hi"), {inbox_of("hu-hi")}),
     ("translation", inbox_of(OPERATOR), {inbox_of(OPERATOR)}),
     ("translation", inbox_of("hu-hi"), {inbox_of("hu-hi")}),
 ]
+
+
+SAID = [(exchange, key) for exchange, key, _ in ROUTES if exchange in (*SERVICES, "provisioner")]
+
+
+@pytest.mark.parametrize(("exchange", "key"), SAID, ids=[f"{exchange}: {key}" for exchange, key in SAID])
+def test_where_what_a_service_says_goes_to_is_known_without_a_broker(exchange: str, key: str) -> None:
+    """So that what once went nowhere can be sent there again."""
+    found = [queue for queue in destinations_of(exchange, key) if queue in names(ALL, "queues")]
+    assert set(found) == routed(ALL, exchange, key)
 
 
 @pytest.mark.parametrize(("exchange", "key", "queues"), ROUTES, ids=[f"{e}: {k}" for e, k, _ in ROUTES])
