@@ -29,6 +29,8 @@ ATTACKS: dict[str, Attack] = {
     "read its own lane": lambda s: s.channel.basic_get("casework.commands.de-kammer"),
     "read what is said inside": lambda s: s.channel.basic_get("translation.views"),
     "read what is parked": lambda s: s.channel.basic_get("casework.parked"),
+    "have something handled again": lambda s: s.send(b"{}", exchange="replay", routing_key="casework.again"),
+    "read what was done about it": lambda s: s.channel.basic_get("replays"),
     "purge another's inbox": lambda s: s.channel.queue_purge(inbox_of("hu-hivatal")),
     "purge its own inbox's queue away": lambda s: s.channel.queue_delete(inbox_of("de-kammer")),
     "write another's exchange": lambda s: s.send(b"{}", exchange=exchange_of("hu-hivatal"), message_type=Search.TYPE),
