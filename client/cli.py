@@ -8,12 +8,14 @@ read.
 import asyncio
 import json
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from client import lint as linting
@@ -22,9 +24,9 @@ from client.account import new_password, password_hash
 from client.cli_cases import cases_app, retention_app, scoreboard
 from client.cli_parked import parked_app
 from client.cli_registry import authorities_app, vocabulary_app
-from client.difference import differences
+from client.difference import consequence, differences
 from client.environment import read_files
-from client.legislation import LegislationError, load
+from client.legislation import Area, LegislationError, load
 from client.system import Refused, System
 from contracts.catalogue import COMMANDS
 
@@ -103,12 +105,12 @@ def apply_topology(url: AdminUrl, secrets: Secrets) -> None:
 
 @legislation_app.command()
 def publish(folders: list[Path], url: Url) -> None:
-    """Publish the areas in FOLDERS. Repeating it changes nothing; a published version cannot be changed."""
+    """Publish the areas in FOLDERS, all or, when one cannot be read, none. A published version cannot be changed."""
+    areas = _loaded(folders)
 
     async def run() -> None:
         async with System(url) as system:
-            for folder in folders:
-                area = load(folder)
+            for area in areas:
                 await publishing.publish(system, area)
                 console.print(f"{area.code} version {area.version}: published in {len(area.texts)} languages")
 
@@ -123,39 +125,34 @@ def lint(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Say what is wrong with the texts of the areas in FOLDERS. Exit status 1 when something must be corrected."""
-    try:
+    with _telling():
         known = linting.read_terms(terms) if terms else {}
-        found = [one for folder in folders for one in linting.lint(load(folder), known)]
-    except LegislationError as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from error
+        found = [one for area in _loaded(folders) for one in linting.lint(area, known)]
     if as_json:
         print(json.dumps([{**vars(one), "error": one.error} for one in found]))
     else:
         for one in found:
-            print(f"{one.area} {one.language} {one.code}: {one.kind}: {one.detail}")
+            print(f"{one.place}: {one.code}: {one.kind}: {one.detail}")
     raise typer.Exit(any(one.error for one in found))
 
 
 @legislation_app.command()
 def diff(old: Path, new: Path, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Say what is different in the area of folder NEW from that of OLD. Cases that were begun keep their version."""
-    try:
-        found = differences(load(old), load(new))
-    except LegislationError as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from error
+    """Say what is different in the area of folder NEW from that of OLD, and what that means for cases."""
+    before, after = _loaded([old, new])
+    found = differences(before, after)
     if as_json:
         print(json.dumps([vars(one) for one in found]))
         return
     for one in found:
         print(f"{one.code}: {one.what}{': ' if one.detail else ''}{one.detail}")
+    print(consequence(before, after, found))
 
 
 @legislation_app.command()
 def coverage(folders: list[Path], *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Show how much of each area is translated into each language. Exit status 1 when anything is missing."""
-    areas = [load(folder) for folder in folders]
+    areas = _loaded(folders)
     table = Table("language", *(area.code for area in areas))
     shares = publishing.coverage(areas)
     for language, row in shares.items():
@@ -165,6 +162,21 @@ def coverage(folders: list[Path], *, as_json: Annotated[bool, typer.Option("--js
     else:
         console.print(table)
     raise typer.Exit(any(share < 1 for row in shares.values() for share in row))
+
+
+def _loaded(folders: Sequence[Path]) -> list[Area]:
+    with _telling():
+        return [load(folder) for folder in folders]
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say which file is wrong, where and why, and end with 1."""
+    try:
+        yield
+    except LegislationError as error:
+        console.print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
+        raise typer.Exit(1) from error
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

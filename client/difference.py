@@ -1,12 +1,12 @@
 """What changes from one version of an area to the next, and what that means for cases: begun ones keep theirs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from client.legislation import Area
 
-What = Literal["added", "gone", "changed", "reworded", "rule"]
+What = Literal["added", "gone", "changed", "reworded", "translated", "rule"]
 _PARTS: Final = (("particulars", "particular"), ("questions", "question"))
 
 
@@ -20,8 +20,9 @@ class Difference:
 
 
 def differences(old: Area, new: Area) -> list[Difference]:
-    """Return what is different in `new`, in the order of its file; texts in English alone count.
+    """Return what is different in `new`, in the order of its file.
 
+    A text whose English is another is reworded; one that reads otherwise in other languages alone is translated.
     A case that was begun with the old version keeps it, its texts too: none of this touches it.
     """
     return [*_rules(old, new), *_items(old, new), *_texts(old, new)]
@@ -58,5 +59,26 @@ def _changed(before: dict[str, Any], after: dict[str, Any]) -> str:
 def _texts(old: Area, new: Area) -> Iterator[Difference]:
     before = {message.code: message.english for message in old.messages}
     for message in new.messages:
-        if message.code in before and before[message.code] != message.english:
+        if message.code not in before:
+            continue
+        if before[message.code] != message.english:
             yield Difference(message.code, "reworded", f"{before[message.code]} → {message.english}")
+        elif languages := _translated_anew(old, new, message.code):
+            yield Difference(message.code, "translated", ", ".join(languages))
+
+
+def _translated_anew(old: Area, new: Area, code: str) -> list[str]:
+    languages = sorted(old.texts.keys() | new.texts.keys())
+    return [one for one in languages if old.texts.get(one, {}).get(code) != new.texts.get(one, {}).get(code)]
+
+
+def consequence(old: Area, new: Area, found: Sequence[Difference]) -> str:
+    """Return what publishing `new` means for cases, in a sentence."""
+    if not found:
+        return "Nothing is different."
+    if new.version <= old.version:
+        return f"Version {new.version} cannot follow version {old.version}: raise it before it is published."
+    return (
+        f"Open cases keep version {old.version}: their rules, questions and words stay as they are. "
+        f"Cases that begin after publication have version {new.version}."
+    )

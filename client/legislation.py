@@ -11,14 +11,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from babel.messages.catalog import Catalog
-from babel.messages.catalog import Message as PoMessage
-from babel.messages.pofile import PoFileError, read_po, write_po
+from babel.messages.pofile import write_po
 
 from client.legislation_source import (
     AreaFile,
@@ -31,6 +30,7 @@ from client.legislation_source import (
     read_questions,
     walk,
 )
+from client.translation_file import TranslationFile, read
 from client.yaml_lines import LegislationError
 from contracts.languages import LANGUAGES
 from contracts.translation import AreaRules
@@ -61,7 +61,8 @@ class Message:
 class Area:
     """A legislative area as its folder states it.
 
-    `rules` is the JSON of contracts.translation.AreaRules; `texts` is language → message code → text.
+    `rules` is the JSON of contracts.translation.AreaRules; `texts` is language → message code → text, `lines` the
+    same → line of the language's file.
     """
 
     code: str
@@ -69,6 +70,8 @@ class Area:
     rules: dict[str, Any]
     messages: tuple[Message, ...]
     texts: dict[str, dict[str, str]]
+    lines: dict[str, dict[str, int]] = field(default_factory=dict)
+    folder: Path = Path()
 
 
 def load(folder: Path) -> Area:
@@ -77,8 +80,10 @@ def load(folder: Path) -> Area:
     Raises LegislationError for a mistake in the YAML, and for a translation of an unknown or a changed text.
     """
     area = load_source(folder)
-    files = sorted((folder / "locale").glob("*.po"))
-    return replace(area, texts=area.texts | {file.stem: _translation(file, area) for file in files})
+    files = {file.stem: _translation(file, area) for file in sorted((folder / "locale").glob("*.po"))}
+    texts = {language: file.texts for language, file in files.items()}
+    lines = {language: file.lines for language, file in files.items()}
+    return replace(area, texts=area.texts | texts, lines=lines)
 
 
 def load_source(folder: Path) -> Area:
@@ -86,7 +91,7 @@ def load_source(folder: Path) -> Area:
     head, questions = read_area(folder / "area.yaml"), read_questions(folder / "questions.yaml")
     messages = (_title(head), *_messages(questions))
     english = {message.code: message.english for message in messages}
-    return Area(head.code, head.version, _rules(head, questions), messages, {SOURCE_LANGUAGE: english})
+    return Area(head.code, head.version, _rules(head, questions), messages, {SOURCE_LANGUAGE: english}, folder=folder)
 
 
 def missing(area: Area) -> dict[str, list[str]]:
@@ -171,33 +176,11 @@ def _option_comment(entry: Entry) -> str:
     return f'{kind} "{entry.item.text}"'
 
 
-def _translation(file: Path, area: Area) -> dict[str, str]:
-    """Return code → text of one .po file, without the empty and the fuzzy."""
+def _translation(file: Path, area: Area) -> TranslationFile:
+    """Read one .po file, of a language into which is translated."""
     if file.stem not in LANGUAGES or file.stem == SOURCE_LANGUAGE:
         raise LegislationError(file, None, f"{file.stem} is not a language to translate into")
-    messages = [message for message in _catalog(file) if message.id]
-    for message in messages:
-        _check_current(file, message, area.texts[SOURCE_LANGUAGE])
-    return {str(m.context): str(m.string) for m in messages if str(m.string).strip() and not m.fuzzy}
-
-
-def _catalog(file: Path) -> Catalog:
-    try:
-        with file.open("rb") as source:
-            return read_po(source, locale=file.stem, charset="utf-8", abort_invalid=True)
-    except PoFileError as error:
-        raise LegislationError(file, error.lineno + 1, f"is not gettext: {error.line.strip()}") from error
-    except UnicodeDecodeError as error:
-        raise LegislationError(file, None, "is not UTF-8") from error
-
-
-def _check_current(file: Path, message: PoMessage, english: dict[str, str]) -> None:
-    if message.context is None:
-        raise LegislationError(file, message.lineno, "the message has no msgctxt, which is its code")
-    if message.context not in english:
-        raise LegislationError(file, message.lineno, f"{message.context} is not a message of this area")
-    if message.id != english[message.context]:
-        raise LegislationError(file, message.lineno, f"{message.context} is stale: the English text has changed")
+    return read(file, area.texts[SOURCE_LANGUAGE])
 
 
 def _write_templates(root: Path, folders: Sequence[Path]) -> int:

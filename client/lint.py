@@ -1,7 +1,8 @@
 """What is wrong with the words of an area, language by language. Says where; corrects nothing.
 
 A text may be missing, be the English one, lack a placeholder, have a letter of a script that its language does not
-use, or leave out a key term of the directives. Mistakes of the rules themselves are refused when an area is read.
+use, or leave out a key term of the directives. Everything else that can be wrong with an area is refused when it is
+read, with the line: sub-questions that could never arise, unknown codes, stale texts, another charset, plural forms.
 """
 
 import re
@@ -11,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from babel.messages.pofile import PoFileError, read_po
-
-from client.legislation import SOURCE_LANGUAGE, Area, LegislationError, missing
+from client.legislation import SOURCE_LANGUAGE, Area, missing
+from client.translation_file import catalogue
 
 Kind = Literal["missing", "same-as-source", "placeholders", "script", "term"]
 SCRIPTS: Final[Mapping[str, str]] = {"bg": "CYRILLIC", "el": "GREEK"}
@@ -37,6 +37,14 @@ class Finding:
     code: str
     kind: Kind
     detail: str
+    file: str = ""
+    line: int | None = None
+    """Where its translation stands in the file; nowhere when the file has none, or there is no file."""
+
+    @property
+    def place(self) -> str:
+        """The file, and the line where there is one."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
     @property
     def error(self) -> bool:
@@ -47,12 +55,12 @@ class Finding:
 def lint(area: Area, terms: Mapping[str, Mapping[str, str]] | None = None) -> list[Finding]:
     """Return what is wrong with an area's texts. `terms` has by language: English term → term."""
     gaps = [
-        Finding(area.code, language, code, "missing", "has no text")
+        _finding(area, language, code, "missing", "has no text")
         for language, codes in missing(area).items()
         for code in codes
     ]
     return gaps + [
-        Finding(area.code, language, code, kind, detail)
+        _finding(area, language, code, kind, detail)
         for language, texts in area.texts.items()
         for code, text in texts.items()
         for kind, detail in _wrong(area.texts[SOURCE_LANGUAGE][code], text, language, (terms or {}).get(language, {}))
@@ -65,14 +73,13 @@ def read_terms(folder: Path) -> dict[str, dict[str, str]]:
 
 
 def _terms(file: Path) -> dict[str, str]:
-    try:
-        with file.open("rb") as source:
-            catalogue = read_po(source, charset="utf-8", abort_invalid=True)
-    except PoFileError as error:
-        raise LegislationError(file, error.lineno + 1, f"is not gettext: {error.line.strip()}") from error
-    except UnicodeDecodeError as error:
-        raise LegislationError(file, None, "is not UTF-8") from error
-    return {str(one.id): str(one.string) for one in catalogue if one.id and one.string and not one.fuzzy}
+    messages = catalogue(file, file.stem)
+    return {str(one.id): str(one.string) for one in messages if one.id and one.string and not one.fuzzy}
+
+
+def _finding(area: Area, language: str, code: str, kind: Kind, detail: str) -> Finding:
+    file = area.folder / "locale" / f"{language}.po"
+    return Finding(area.code, language, code, kind, detail, str(file), area.lines.get(language, {}).get(code))
 
 
 def _wrong(english: str, text: str, language: str, terms: Mapping[str, str]) -> Iterator[tuple[Kind, str]]:

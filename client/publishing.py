@@ -10,10 +10,15 @@ from contracts.translation import AreaRules, PublishArea, PutTexts
 
 async def publish(operator: System, area: Area) -> None:
     """Lay down the texts of every language, then publish the version. Raises `client.system.Refused`."""
-    for language, texts in area.texts.items():
-        await operator.do(PutTexts(area=area.code, version=area.version, language=language, texts=dict(texts)))
-    rules = AreaRules.model_validate(area.rules)
-    await operator.do(PublishArea(area=area.code, version=area.version, rules=rules))
+    for command in commands_of(area):
+        await operator.do(command)
+
+
+def commands_of(area: Area) -> list[PutTexts | PublishArea]:
+    """Return the commands that publish an area. Until the last has been carried out, nobody sees anything of it."""
+    code, version, rules = area.code, area.version, AreaRules.model_validate(area.rules)
+    texts = [PutTexts(area=code, version=version, language=one, texts=texts) for one, texts in area.texts.items()]
+    return [*texts, PublishArea(area=code, version=version, rules=rules)]
 
 
 def coverage(areas: Sequence[Area]) -> dict[str, list[float]]:

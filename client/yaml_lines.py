@@ -37,17 +37,32 @@ class Document:
 
 def parse(file: Path) -> Document:
     """Read one YAML document; raise LegislationError where it is absent, empty or not YAML."""
+    text = decoded(file)
     try:
-        loader = _Loader(file.read_text(encoding="utf-8"))
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
             raise LegislationError(file, 1, "is empty")
         return Document(file, loader.construct_document(root), root)
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise LegislationError(file, line, error.problem or "is not YAML") from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LegislationError(file, None, f"cannot be read: {error}") from error
+        mark = error.problem_mark or error.context_mark
+        raise LegislationError(file, mark.line + 1 if mark else 1, error.problem or "is not YAML") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise LegislationError(file, line, f"has a character that YAML has not: {error.reason}") from error
+    except (ValueError, RecursionError) as error:
+        raise LegislationError(file, 1, f"is not YAML: {type(error).__name__}") from error
+
+
+def decoded(file: Path) -> str:
+    """Return the text of a file; raise LegislationError where it is absent or not UTF-8."""
+    try:
+        content = file.read_bytes()
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LegislationError(file, content.count(b"\n", 0, error.start) + 1, "is not UTF-8") from error
+    except OSError as error:
+        raise LegislationError(file, None, f"cannot be read: {error.strerror}") from error
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,6 +71,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is a word", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands here twice", key.start_mark)
             seen.add(key.value)

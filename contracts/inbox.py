@@ -6,8 +6,19 @@ from pydantic import Field
 
 from contracts.casework import CaseHead, CaseTrail, CaseView, File, Recount, Retention, Score, Verified
 from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard, SystemHappening, TrailEntry
+from contracts.languages import Language
 from contracts.translation import Form
 from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId
+
+
+class Worded(Message):
+    """A message that translation fills words into.
+
+    `in_other_language` has, by the language in which they are read instead, the codes of the texts that the reader's
+    first language lacks: `question.since`, `state.replied`. Without it there are none.
+    """
+
+    in_other_language: dict[Language, tuple[str, ...]] | None = None
 
 
 class Refused(Part):
@@ -18,7 +29,7 @@ class Refused(Part):
     field: str | None = None
 
 
-class Outcome(Message):
+class Outcome(Worded):
     """What came of a command. Its correlation id is the command's message id; a repetition has the same id."""
 
     TYPE: ClassVar[str] = "inbox.outcome.v1"
@@ -48,7 +59,7 @@ class Outcome(Message):
     recount: Recount | None = None
 
 
-class CaseUpdate(Message):
+class CaseUpdate(Worded):
     """Somebody else did something to a case, or its time came: the case as the reader may now see it."""
 
     TYPE: ClassVar[str] = "inbox.case.v1"
@@ -57,7 +68,7 @@ class CaseUpdate(Message):
     case: CaseView
 
 
-class AuthorityUpdate(Message):
+class AuthorityUpdate(Worded):
     """Something happened to an authority that the reader acts for or has to decide on."""
 
     TYPE: ClassVar[str] = "inbox.authority.v1"
@@ -71,7 +82,7 @@ class AuthorityUpdate(Message):
     alike: tuple[Card, ...] | None = None
 
 
-class SystemUpdate(Message):
+class SystemUpdate(Worded):
     """What happened to the reader's system, or to one that the reader had connected, and is now in force."""
 
     TYPE: ClassVar[str] = "inbox.system.v1"

@@ -20,10 +20,6 @@ class AreaTexts:
         """Return how many texts there are in some language and not in this one."""
         return len(set[str]().union(*self.texts.values()) - self.texts.get(language, {}).keys())
 
-    def find(self, languages: tuple[str, ...], code: str) -> str | None:
-        """Return the text in the first of `languages` that has it."""
-        return next((found for one in languages if (found := self.texts.get(one, {}).get(code))), None)
-
 
 def items_of(rules: AreaRules) -> dict[str, ItemRule]:
     """Return the items by the code of their text."""

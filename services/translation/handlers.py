@@ -20,6 +20,7 @@ from services.chassis.intake import Command
 from services.chassis.parking import ROUTING_KEY
 from services.translation.area import AreaTexts, codes_of, inconsistency
 from services.translation.forms import form_of
+from services.translation.metrics import TEXTS_MISSING
 from services.translation.reading import Reading, Sentences, in_order
 from services.translation.render import Areas, Json, area_of, render
 from services.translation.store import Store
@@ -65,7 +66,10 @@ class Translator:
         self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas, traceparent: str | None
     ) -> Outgoing:
         spoken = next((languages[name] for name in _names(view) if name in languages), (LAST_RESORT,))
-        kind = render(view["message"], Reading(in_order(spoken), self._sentences), areas)
+        reading = Reading(in_order(spoken), self._sentences)
+        kind = render(view["message"], reading, areas)
+        if reading.lacking:
+            _count(reading, view["message"])
         body = to_json(view["message"])
         headers = {tracing.HEADER: traceparent} if traceparent else {}
         return Outgoing(inbox_of(view["to"]), kind, body, view["message_id"], view.get("correlation_id"), headers)
@@ -141,6 +145,12 @@ def _parked(view: Json, reason: str) -> Outgoing:
     headers = {"imi-reason": reason, "imi-queue": "translation.views"}
     message_id = derived_uuid("parked", view["message_id"], reason)
     return Outgoing(ROUTING_KEY, Views.TYPE, to_json({"views": [view]}), message_id, headers=headers)
+
+
+def _count(reading: Reading, message: Json) -> None:
+    area, _ = area_of(message) or ("", 0)
+    for lack in reading.lacking:
+        TEXTS_MISSING.labels(area if lack.of_area else "exchange", reading.languages[0]).inc()
 
 
 def _names(view: Json) -> list[str]:

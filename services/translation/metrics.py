@@ -1,8 +1,8 @@
-"""What translation shows besides what every service does: the same whichever replica is asked."""
+"""What translation shows besides what every service does. Areas are published by the operator alone."""
 
 from typing import Final
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from contracts.languages import LANGUAGES
 from services.translation.store import Store
@@ -12,6 +12,11 @@ EVERY: Final = 15.0
 
 MISSING = Gauge(
     "imi_texts_missing", "Texts of an area's version in force that have no words in a language.", ["area", "language"]
+)
+TEXTS_MISSING = Counter(
+    "imi_texts_missing_total",
+    "Texts that were read in another language than the reader's first, by area (or `exchange`) and that language.",
+    ["area", "language"],
 )
 
 

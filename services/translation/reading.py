@@ -1,11 +1,11 @@
 """One reader's words: labels, refusals, questions, answers, states, dates and numbers in its languages."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from babel import Locale
 from babel.dates import format_date, format_interval
@@ -19,18 +19,33 @@ Sentences = Mapping[str, Mapping[str, str]]
 
 _LOCALES = {"pt": "pt_PT", "en": "en_IE"}
 _TERRITORIES = {"EL": "GR"}
+_SEPARATORS: Final = {"el": " · "}
+"""A Greek semicolon is a question mark."""
+
+
+class Lack(NamedTuple):
+    """A text that the reader's first language lacks, and in which one it is read; an area's or the exchange's."""
+
+    code: str
+    language: str
+    of_area: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How one reader reads. `languages` in its order, English last."""
+    """How one reader reads one message. `languages` in its order, English last; `lacking` fills as texts are read."""
 
     languages: tuple[str, ...]
     sentences: Sentences
+    lacking: dict[Lack, None] = field(default_factory=dict)
 
     def sentence(self, code: str) -> str:
         """Return a label or a refusal; the code itself when it has no words in any of the languages."""
-        return next((text for one in self.languages if (text := self.sentences.get(one, {}).get(code))), code)
+        return self._first(self.sentences, code, of_area=False) or code
+
+    def text(self, area: AreaTexts, code: str) -> str | None:
+        """Return a text of an area in the first language that has it."""
+        return self._first(area.texts, code, of_area=True)
 
     def country(self, code: str) -> str:
         """Return the name of a state."""
@@ -42,7 +57,7 @@ class Reading:
         if item is None:
             return str(value)
         if isinstance(value, list):
-            return "; ".join(self._option(area, item_code, one) for one in value)
+            return _SEPARATORS.get(self.languages[0], "; ").join(self._option(area, item_code, one) for one in value)
         return self._single(area, item_code, item, value)
 
     def _single(self, area: AreaTexts, item_code: str, item: ItemRule, value: Any) -> str:
@@ -53,7 +68,17 @@ class Reading:
         return self._option(area, item_code, value)
 
     def _option(self, area: AreaTexts, item_code: str, option: str) -> str:
-        return area.find(self.languages, f"{item_code}.{option}") or option
+        return self.text(area, f"{item_code}.{option}") or option
+
+    def _first(self, texts: Mapping[str, Mapping[str, str]], code: str, *, of_area: bool) -> str | None:
+        own, *others = self.languages
+        if found := texts.get(own, {}).get(code):
+            return found
+        for other in others:
+            if found := texts.get(other, {}).get(code):
+                self.lacking[Lack(code, other, of_area)] = None
+                return found
+        return None
 
 
 def in_order(languages: tuple[str, ...]) -> tuple[str, ...]:

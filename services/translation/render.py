@@ -23,7 +23,16 @@ def render(message: Json, reading: Reading, areas: Areas) -> str:
     fill(message, reading)
     if case := message.get("case"):
         _case(case, reading, areas[case["area"]["code"], case["area"]["version"]])
+    if reading.lacking:
+        message["in_other_language"] = _by_language(reading)
     return kind
+
+
+def _by_language(reading: Reading) -> Json:
+    found: dict[str, list[str]] = {}
+    for lack in reading.lacking:
+        found.setdefault(lack.language, []).append(lack.code)
+    return found
 
 
 def _nothing_else(_message: Json, _reading: Reading) -> None:
@@ -53,7 +62,7 @@ def _system(message: Json, reading: Reading) -> None:
 
 def _case(case: Json, reading: Reading, area: AreaTexts) -> None:
     _head(case, reading)
-    case["area"]["text"] = area.find(reading.languages, "title")
+    case["area"]["text"] = reading.text(area, "title")
     for item in (*case["questions"], *case.get("kept_answers", ())):
         _item(item, f"question.{item['code']}", reading, area)
     for item in (*case.get("particulars", ()), *case.get("correction", {}).get("particulars", ())):
@@ -79,7 +88,7 @@ def _party(party: Json, reading: Reading) -> None:
 
 
 def _item(item: Json, code: str, reading: Reading, area: AreaTexts) -> None:
-    item["text"] = area.find(reading.languages, code)
+    item["text"] = reading.text(area, code)
     if "value" in item:
         item["value_text"] = reading.value(area, code, item["value"])
 

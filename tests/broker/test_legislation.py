@@ -74,6 +74,7 @@ async def test_an_area_is_published_and_used_under_load_and_its_cases_keep_their
         await granted(world)
         sent = await asking.do(licence(world))
         assert sent.case
+        assert "question.valid-until" in (sent.in_other_language or {})["en"]
         number = sent.case.id
         assert _words(sent.case) == ("Führerscheine", "Dort ausgestellt?")
         assert _words(await update(answering, number, 1)) == ("Vezetői engedélyek", "Ott állították ki?")

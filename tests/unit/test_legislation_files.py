@@ -46,6 +46,7 @@ sets:
             personal: false
             condition: {question: licensed, option: yes}
 """
+HEAD = 'msgid ""\nmsgstr ""\n'
 TITLE = 'msgctxt "title"\nmsgid "Fishing"\nmsgstr "Fischerei"\n'
 
 
@@ -100,6 +101,17 @@ PO_MISTAKES = {
     "a stale text": (TITLE.replace("Fishing", "Angling"), 2, "title is stale"),
     "no code": (TITLE.removeprefix('msgctxt "title"\n'), 1, "no msgctxt"),
     "no gettext": (TITLE + "Fischen\n", 4, "Fischen"),
+    "a code twice": (TITLE + TITLE, 4, "twice"),
+    "another charset": (HEAD + '"Content-Type: text/plain; charset=ISO-8859-1\\n"\n' + TITLE, 3, "not UTF-8"),
+    "another language": (HEAD + '"Language: da\\n"\n' + TITLE, 3, "the language is da, the file de"),
+    "too many plural forms": (HEAD + '"Plural-Forms: nplurals=3; plural=(n != 1);\\n"\n' + TITLE, 3, "plural forms"),
+    "a form that there is not": (HEAD + '"Plural-Forms: nplurals=2; plural=n;\\n"\n' + TITLE, 3, "plural forms"),
+    "no formula": (HEAD + '"Plural-Forms: nplurals=2; plural=n ! 1;\\n"\n' + TITLE, 3, "plural forms"),
+    "a plural": (
+        TITLE.replace('msgstr "', 'msgid_plural "Fishings"\nmsgstr[0] "x"\nmsgstr[1] "'),
+        2,
+        "title has plural forms",
+    ),
 }
 
 
@@ -249,6 +261,25 @@ def test_a_mistake_in_a_translation_is_named_with_its_place(fishing: Path, po: s
         _translated(fishing, "de", po)
     assert (caught.value.file, caught.value.line) == (fishing / "locale" / "de.po", line)
     assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "forms",
+    ["nplurals=2; plural=(n != 1)", "nplurals=2; plural=(n > 1)"],
+)
+def test_plural_forms_that_fit_the_language_are_taken(fishing: Path, forms: str) -> None:
+    """As editors write them, whether or not any text is in the plural."""
+    assert _translated(fishing, "de", f'{HEAD}"Plural-Forms: {forms};\\n"\n\n{TITLE}').texts["de"]
+
+
+@pytest.mark.parametrize("name", ["area.yaml", "questions.yaml", "locale/de.po"])
+def test_a_byte_that_is_no_text_is_named_by_its_line(fishing: Path, name: str) -> None:
+    """An editor with another character set is found out."""
+    file = fishing / name
+    file.write_bytes(b"# one\n# two \xe4\n")
+    with pytest.raises(LegislationError, match="is not UTF-8") as caught:
+        load(fishing)
+    assert (caught.value.file, caught.value.line) == (file, 2)
 
 
 @pytest.mark.parametrize("language", ["en", "xx"])

@@ -1,6 +1,7 @@
 """Lint names what is wrong with a text, and the three areas have nothing that must be corrected but gaps."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,31 @@ def test_no_text_that_is_there_must_be_corrected(code: str) -> None:
     """Placeholders and scripts are right in every language."""
     found = lint(load(LEGISLATION / code), read_terms(LEGISLATION / "terms"))
     assert [one for one in found if one.error and one.kind != "missing"] == []
+
+
+def test_a_finding_names_the_file_and_the_line(tmp_path: Path) -> None:
+    """Of the translation, where there is one; and the file that is to be made, where there is none."""
+    folder = tmp_path / "services"
+    shutil.copytree(LEGISLATION / "services", folder)
+    german = folder / "locale" / "de.po"
+    lines = german.read_text().split("\n")
+    at = lines.index('msgctxt "title"') + 2
+    lines[at] = 'msgstr "D\u0456enste"'
+    german.write_text("\n".join(lines))
+    (folder / "locale" / "fr.po").unlink()
+    places = {one.language: one.place for one in lint(load(folder)) if one.code == "title"}
+    assert places == {"de": f"{german}:{at}", "fr": str(folder / "locale" / "fr.po")}
+    run = CliRunner().invoke(app, ["legislation", "lint", str(folder)])
+    assert run.exit_code == 1
+    assert f"{german}:{at}: title: script: " in run.stdout
+
+
+def test_no_area_is_published_when_another_cannot_be_read(tmp_path: Path) -> None:
+    """Before anybody is connected to, the file and what is wrong with it are named."""
+    folders = [str(LEGISLATION / "services"), str(tmp_path)]
+    run = CliRunner().invoke(app, ["legislation", "publish", *folders, "--url", "amqp://nobody@127.0.0.1:1/none"])
+    assert run.exit_code == 1
+    assert f"{tmp_path}/area.yaml: cannot be read" in run.stdout
 
 
 def test_coverage_can_be_read_by_programs() -> None:

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.difference import differences
+from client.difference import consequence, differences
 from client.legislation import Area, LegislationError, load, load_source, missing, template
 from client.lint import lint
 
@@ -146,11 +146,19 @@ def test_what_is_different_in_a_new_version_is_named(folder: Path, tmp_path: Pat
         assert old in questions
         questions = questions.replace(old, new)
     (newer / "questions.yaml").write_text(questions)
-    found = {(one.code, one.what) for one in differences(load(folder), load(newer))}
+    (newer / "locale").mkdir()
+    (newer / "locale" / "de.po").write_text(blocks("po")[0])
+    before, after = load(folder), load(newer)
+    found = {(one.code, one.what) for one in differences(before, after)}
     assert found == {
+        ("title", "translated"),
+        ("question.issued.yes", "translated"),
         ("particular.card", "added"),
         ("particular.number", "gone"),
         ("particular.holder", "reworded"),
         ("question.valid-until", "changed"),
     }
-    assert differences(load(folder), load(folder)) == []
+    assert differences(before, before) == []
+    assert "keep version 1" in consequence(before, after, differences(before, after))
+    assert "cannot follow version 2" in consequence(after, before, differences(after, before))
+    assert consequence(before, before, []) == "Nothing is different."

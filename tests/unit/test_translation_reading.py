@@ -65,7 +65,7 @@ def test_a_text_is_read_in_the_first_language_that_has_it(
     languages: tuple[str, ...], code: str, text: str | None
 ) -> None:
     """Text by text: one that is missing does not take the others with it."""
-    assert AREA.find(in_order(languages), code) == text
+    assert reading(*languages).text(AREA, code) == text
 
 
 SENTENCE_FALLBACKS = [
@@ -273,7 +273,7 @@ def without_words(node: Any) -> Any:
     if isinstance(node, list):
         return [without_words(one) for one in node]
     if isinstance(node, dict):
-        words = {"value_text"} if "language" in node else {"text", "value_text"}
+        words = {"value_text"} if "language" in node else {"text", "value_text", "in_other_language"}
         return {key: without_words(one) for key, one in node.items() if key not in words}
     return node
 
@@ -304,6 +304,19 @@ def test_only_a_message_with_a_case_needs_the_words_of_an_area() -> None:
     """In the version with which the case began."""
     assert area_of(as_sent(CaseUpdate(reader="DE-00000001", case=case()))) == ("diplomas", 3)
     assert area_of(as_sent(SystemUpdate(system="hu-hivatal"))) is None
+
+
+def test_a_message_names_what_is_read_in_another_language_than_the_readers_first() -> None:
+    """By that language, each text once, labels and options too; and nothing is said where nothing is lacking."""
+    made = rendered(CaseUpdate(reader="DE-00000001", case=case()), "sv", "de")
+    assert made["case"]["questions"][2]["text"] == "en:question.since"
+    said = made["in_other_language"]
+    assert said["en"] == ["question.since"]
+    assert "title" not in said["de"]
+    assert {"state.replied", "question.genuine", "question.genuine.yes", "particular.holder"} <= set(said["de"])
+    assert len(said["de"]) == len(set(said["de"]))
+    assert CaseUpdate.model_validate(made).in_other_language
+    assert "in_other_language" not in rendered(CaseUpdate(reader="DE-00000001", case=case()), "en", "de")
 
 
 @pytest.mark.parametrize("code", REFUSALS)
