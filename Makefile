@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history prove-cases clean
+.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -59,6 +59,9 @@ bench-flood: setup ## one system floods, the others search on
 
 bench-history: setup ## a case with 1,000, 100,000 and 1,000,000 others stored beside it
 	$(VENV)/python -m bench.history
+
+bench-translation: setup ## what one replica of translation renders with 1 area published, and with 200
+	$(VENV)/python -m bench.translation
 
 prove-cases: setup ## ten thousand random commands on cases, while replicas of casework are killed
 	$(VENV)/python -m tests.proof.cases

@@ -43,8 +43,8 @@ _LISTED: Final = {"languages": "mt", "nace": "41.20", "competences": "doctor"}
 
 def snapshot(language: str) -> str:
     """Return the words of the case for a reader of `language`, a line for each code and each value."""
-    words, areas, case = _exchange()
-    view: Json = json.loads(CaseUpdate(reader="DE-00000001", case=case).model_dump_json(exclude_none=True))
+    words, areas, _ = _exchange()
+    view: Json = json.loads(view_of())
     refusal: Json = json.loads(
         Outcome(status="refused", refused=Refused(code="not-your-step")).model_dump_json(exclude_none=True)
     )
@@ -52,6 +52,14 @@ def snapshot(language: str) -> str:
         render(message, Reading(in_order((language,)), words), areas)
     lines = (line for message in (view, refusal) for line in _lines(message))
     return "\n".join(lines) + "\n"
+
+
+def view_of(area: str = AREA.name, version: int | None = None) -> bytes:
+    """Return what casework says of the case: codes, no words. As if it were of another area, where one is named."""
+    _, _, case = _exchange()
+    label = case.area.model_copy(update={"code": area, "version": version or case.area.version})
+    shown = CaseUpdate(reader="DE-00000001", case=case.model_copy(update={"area": label}))
+    return shown.model_dump_json(exclude_none=True).encode()
 
 
 @cache

@@ -14,7 +14,7 @@ MISSING = Gauge(
     "imi_texts_missing", "Texts of an area's version in force that have no words in a language.", ["area", "language"]
 )
 TEXTS_MISSING = Counter(
-    "imi_texts_missing_total",
+    "imi_texts_in_other_language_total",
     "Texts that were read in another language than the reader's first, by area (or `exchange`) and that language.",
     ["area", "language"],
 )

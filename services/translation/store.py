@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from sys import intern
+from typing import Any, Final
 
 from pymongo.errors import DuplicateKeyError
 
@@ -12,6 +13,9 @@ from services.chassis.copies import total
 from services.chassis.mongo import Database
 from services.chassis.readmodel import ReadModel, Thing
 from services.translation.area import AreaTexts, items_of
+
+AT_HAND: Final = 500
+"""Versions of areas in memory; one that was left out is read again when a case needs it."""
 
 
 class Store:
@@ -58,12 +62,16 @@ class Store:
 
     async def area_texts(self, area: str, version: int) -> AreaTexts:
         """Return a published version. Raises `KeyError` when there is none."""
-        if (area, version) not in self._at_hand:
-            rules = await self.rules(area, version)
-            if rules is None:
-                raise KeyError(f"{area}/{version}")
-            self._at_hand[area, version] = AreaTexts(items_of(rules), await self._all_texts(area, version))
-        return self._at_hand[area, version]
+        if found := self._at_hand.get((area, version)):
+            return found
+        rules = await self.rules(area, version)
+        if rules is None:
+            raise KeyError(f"{area}/{version}")
+        read = AreaTexts(items_of(rules), await self._all_texts(area, version))
+        if len(self._at_hand) >= AT_HAND:
+            self._at_hand.pop(next(iter(self._at_hand)))
+        self._at_hand[area, version] = read
+        return read
 
     async def rules(self, area: str, version: int) -> AreaRules | None:
         """Return the rules of a version once it is published."""
@@ -115,5 +123,5 @@ def _system_thing(event: SystemState) -> Thing:
 
 
 def _by_code(document: Mapping[str, Any]) -> dict[str, str]:
-    # Kept as pairs: codes have dots in them, which field names should not.
-    return dict(document["texts"])
+    # Kept as pairs: codes have dots in them, which field names should not. The 26 languages share each code's text.
+    return {intern(code): text for code, text in document["texts"]}
