@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases clean
+.PHONY: help setup lock lint docs docs-check mails test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -32,6 +32,9 @@ docs: setup ## write again what is generated from the code
 	$(VENV)/python -m tools.asyncapi
 	$(VENV)/python -m tools.worked_dates
 	$(VENV)/python -m tools.metrics
+
+mails: setup ## every e-mail in every language, as files to look at, in .local/mails
+	$(VENV)/python -m tools.mails .local/mails
 
 test: setup ## all tests, against real servers
 	$(VENV)/pytest

@@ -27,7 +27,8 @@ NAME = "notifier"
 def sending_of(settings: Settings, store: Store) -> Sending:
     """Return the loop that sends what the store says is due."""
     sender, server = sender_of(settings.mail_from), Server.at(settings.smtp_url.get_secret_value())
-    writer = Writer(catalogue.read_all(Path(__file__).parent / "locale", SENTENCES), sender, settings.case_link)
+    texts = catalogue.read_all(Path(__file__).parent / "locale", SENTENCES)
+    writer = Writer(texts, sender, settings.case_link, settings.preferences_link)
     pace = Pace(settings.poll_every, settings.mails_per_turn, settings.give_up_after)
     return Sending(store, writer, functools.partial(courier, server, sender.domain), pace)
 

@@ -26,13 +26,15 @@ class Due:
 class Notices:
     """What has happened, and what is due, told in one mail; `daily` if it is the day's summary.
 
-    `batch` names what was gathered for it: some of that may no longer be needed at the next try.
+    `batch` names what was gathered for it: some of that may no longer be needed at the next try. `before` is what the
+    reader was told earlier of the same cases: what that put into a calendar, this may take away.
     """
 
     told: Sequence[Told]
     due: Sequence[Due] = ()
     daily: bool = False
     batch: str | None = None
+    before: Sequence[Told | Due] = ()
 
     def email_id(self, address: str) -> str:
         """Return the identity of the mail that tells all of this to `address`: the same at every try."""
@@ -56,3 +58,8 @@ class Undeliverable:
 
 
 Letter = Due | Notices | Undeliverable
+
+
+def parts_of(letter: Due | Notices) -> tuple[tuple[Told, ...], tuple[Due, ...]]:
+    """Return what has happened, and what is due."""
+    return ((), (letter,)) if isinstance(letter, Due) else (tuple(letter.told), tuple(letter.due))

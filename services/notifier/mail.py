@@ -1,6 +1,5 @@
-"""An e-mail as its reader reads it: case number, deadline and link, never personal data. Pure."""
+"""An e-mail as it is sent: its headers, its two texts, and a calendar's file where it tells of a deadline. Pure."""
 
-from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
@@ -8,22 +7,15 @@ from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHead
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from email.utils import format_datetime
-from functools import cache
 from typing import Final
 
-from babel import Locale
-from babel.dates import format_date, format_time
-
 from contracts.identity import derived_uuid
-from contracts.languages import LAST_RESORT
-from services.notifier.deadlines import Step
-from services.notifier.letters import Due, Letter, Notices, Undeliverable
-from services.notifier.zones import name_of_zone, zone_of
+from services.notifier.entries import Method, calendar_of, entered_by, taken_away_by
+from services.notifier.letters import Letter, Undeliverable, parts_of
+from services.notifier.rendering import html, plain
+from services.notifier.wording import Links, Page, Texts, Wording, language_of
 
-Texts = Mapping[str, Mapping[str, str]]
-"""Texts by language and code."""
-
-_LOCALES: Final = {"pt": "pt_PT", "en": "en_IE"}
+_ENCODING: Final = "quoted-printable"
 
 
 class NotAnAddress(ValueError):
@@ -58,94 +50,91 @@ _POLICY: Final = _policy()
 
 
 class Writer:
-    """Writes the mails."""
+    """Writes the mails. What it writes of the same letter to the same address differs in the date alone."""
 
-    def __init__(self, texts: Texts, sender: Address, case_link: str) -> None:
+    def __init__(self, texts: Texts, sender: Address, case_link: str, preferences_link: str | None = None) -> None:
         """`case_link` is where a case is opened, with `{case}` in place of its number."""
         self._texts = texts
         self._sender = sender
-        self._case_link = case_link
+        self._links = Links(case_link, preferences_link)
 
     def write(self, letter: Letter, contact: Contact, address: str, now: datetime) -> EmailMessage:
         """Return the mail to one of the contact's addresses. Raises `NotAnAddress`."""
-        if isinstance(letter, Due):
-            return self._deadline(letter, contact, address, now)
-        if isinstance(letter, Undeliverable):
-            return self._undeliverable(letter, contact, address, now)
-        return self._notices(letter, contact, address, now)
+        language = language_of(letter, contact.languages, self._texts)
+        wording = Wording(self._texts[language], language, contact.country, self._links)
+        page, mail = wording.page(letter), EmailMessage(_POLICY)
+        mail.set_content(plain(page), charset="utf-8", cte=_ENCODING)
+        mail.add_alternative(html(page), subtype="html", charset="utf-8", cte=_ENCODING)
+        self._enter(mail, letter, wording, now)
+        _set_boundaries(mail, letter.email_id(address))
+        self._address(mail, letter, address, now)
+        _describe(mail, page)
+        return mail
 
-    def _deadline(self, letter: Due, contact: Contact, address: str, now: datetime) -> EmailMessage:
-        case, step = letter.case, letter.step
-        language = self._language({f"{_code(step)}.subject", f"{_code(step)}.body"}, contact)
-        text, fields = self._texts[language], self._fields(case, step, contact, language)
-        mail = self._addressed(letter.email_id(address), case, address, now)
-        mail["Subject"] = text[f"{_code(step)}.subject"].format_map(fields)
-        paragraphs = [text[code].format_map(fields) for code in (f"{_code(step)}.body", "open", "footer")]
-        return _written(mail, paragraphs, language)
+    def _enter(self, mail: EmailMessage, letter: Letter, wording: Wording, now: datetime) -> None:
+        """Attach the calendar's files. As parts of their own, for some programs show a mail's calendar and no text.
 
-    def _notices(self, letter: Notices, contact: Contact, address: str, now: datetime) -> EmailMessage:
-        told, due = letter.told, letter.due
-        summary = "digest.subject" if letter.daily else "notices.subject"
-        bodies = (f"{_code(one.step)}.body" for one in due)
-        language = self._language({summary, *(f"notice.{one.kind}" for one in told), *bodies}, contact)
-        text = self._texts[language]
-        lines = [text[f"notice.{one.kind}"].format(case=one.case) for one in told]
-        for one in due:
-            fields = self._fields(one.case, one.step, contact, language)
-            lines.append(text[f"{_code(one.step)}.body"].format_map(fields))
-        cases = [*(one.case for one in told), *(one.case for one in due)]
-        mail = self._addressed(letter.email_id(address), cases[0] if len(set(cases)) == 1 else None, address, now)
-        alone = len(lines) == 1 and not due
-        mail["Subject"] = lines[0].rstrip(".") if alone else text[summary].format(count=len(lines))
-        links = [text["open"].format(link=self._link(case)) if case else "" for case in cases]
-        paragraphs = [f"{line}\n{link}".rstrip() for line, link in zip(lines, links, strict=True)]
-        return _written(mail, [*paragraphs, text["footer"]], language)
+        A file that cancels may hold one entry alone (RFC 5546, 3.2.5).
+        """
+        sender, entered = self._sender.addr_spec, list(entered_by(letter))
+        if entered:
+            _attach(mail, calendar_of(entered, "PUBLISH", wording, sender, now), "PUBLISH", "deadline.ics")
+        for number, entry in enumerate(taken_away_by(letter), start=1):
+            _attach(mail, calendar_of([entry], "CANCEL", wording, sender, now), "CANCEL", f"cancelled-{number}.ics")
 
-    def _undeliverable(self, letter: Undeliverable, contact: Contact, address: str, now: datetime) -> EmailMessage:
-        language = self._language({"undeliverable.subject", "undeliverable.body"}, contact)
-        text, mail = self._texts[language], self._addressed(letter.email_id(address), None, address, now)
-        mail["Subject"] = text["undeliverable.subject"].format(authority=letter.about)
-        return _written(mail, [text["undeliverable.body"].format(authority=letter.about), text["footer"]], language)
-
-    def _language(self, codes: Set[str], contact: Contact) -> str:
-        """Return the first language of the contact's that has every text: no mail is half in one, half in another."""
-        needed = {*codes, "open", "footer"}
-        whole = (language for language in contact.languages if needed <= self._texts.get(language, {}).keys())
-        return next(whole, LAST_RESORT)
-
-    def _fields(self, case: str, step: Step, contact: Contact, language: str) -> dict[str, str]:
-        local, locale = step.due.astimezone(zone_of(contact.country)), _locale(language)
-        return {
-            "case": case,
-            "date": format_date(local, "long", locale),
-            "time": format_time(local, "short", locale=locale),
-            "zone": name_of_zone(local, locale),
-            "link": self._link(case),
-        }
-
-    def _link(self, case: str) -> str:
-        return self._case_link.replace("{case}", case)
-
-    def _addressed(self, mail_id: str, case: str | None, address: str, now: datetime) -> EmailMessage:
-        mail = EmailMessage(_POLICY)
+    def _address(self, mail: EmailMessage, letter: Letter, address: str, now: datetime) -> None:
         mail["From"] = self._sender
         mail["To"] = _address(address)
         mail["Date"] = format_datetime(now)
-        mail["Message-ID"] = f"<{mail_id}@{self._sender.domain}>"
+        mail["Message-ID"] = self._reference(letter.email_id(address))
+        case = _case_of(letter)
         if case:  # never sent itself: it makes a mail program show all mails of a case together
-            mail["References"] = f"<{derived_uuid('case-thread', case)}@{self._sender.domain}>"
-        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
-        return mail
+            thread = self._reference(derived_uuid("case-thread", case))
+            mail["In-Reply-To"] = thread
+            mail["References"] = thread
+
+    def _reference(self, identity: str) -> str:
+        return f"<{identity}@{self._sender.domain}>"
 
 
-def _written(mail: EmailMessage, paragraphs: Sequence[str], language: str) -> EmailMessage:
-    mail.set_content("\n\n".join(paragraphs) + "\n", charset="utf-8", cte="quoted-printable")
-    mail["Content-Language"] = language  # only now: setting the content clears such headers
-    return mail
+def _describe(mail: EmailMessage, page: Page) -> None:
+    mail["Subject"] = page.subject
+    mail["Content-Language"] = page.language  # only now: setting the content clears such headers
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note answers it
+    # For Exchange, which goes by its own. Not "All": that would keep back the reports of what does not arrive.
+    mail["X-Auto-Response-Suppress"] = "RN, NRN, OOF, AutoReply"
+    if page.preferences_link:
+        # Only where preferences govern. A deadline binds whoever has it by law: nobody can ask not to be told of it.
+        # Nor in one click (RFC 8058): a filter that tries links would silence an authority.
+        mail["List-Unsubscribe"] = f"<{page.preferences_link}>"
 
 
-def _code(step: Step) -> str:
-    return step.stage if step.stage == "escalated" else f"{step.stage}.{step.kind}"
+def _attach(mail: EmailMessage, calendar: bytes, method: Method, name: str) -> None:
+    """Attach a calendar's file, its method said twice (RFC 6047, 2.4)."""
+    mail.add_attachment(
+        calendar.decode(),
+        subtype="calendar",
+        charset="utf-8",
+        cte="base64",
+        params={"method": method},
+        filename=name,
+    )
+
+
+def _set_boundaries(mail: EmailMessage, identity: str) -> None:
+    """Name what separates the parts, so that a repeated mail is the same. No part holds it: `=_` is encoded in them."""
+    several = (part for part in mail.walk() if part.is_multipart())
+    for number, part in enumerate(several):
+        part.set_boundary(f"=_{identity}-{number}")
+
+
+def _case_of(letter: Letter) -> str | None:
+    """Return the case that the letter is about, if there is but one."""
+    if isinstance(letter, Undeliverable):
+        return None
+    told, due = parts_of(letter)
+    cases = [*(one.case for one in told), *(one.case for one in due)]
+    return cases[0] if len(set(cases)) == 1 else None
 
 
 def _address(address: str) -> Address:
@@ -158,8 +147,3 @@ def _address(address: str) -> Address:
     if not name or not domain or made.addr_spec != address:
         raise NotAnAddress
     return made
-
-
-@cache
-def _locale(language: str) -> Locale:
-    return Locale.parse(_LOCALES.get(language, language))

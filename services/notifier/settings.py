@@ -1,13 +1,18 @@
 """The notifier's settings."""
 
+import re
 from datetime import timedelta
 from email.headerregistry import Address
 from email.policy import SMTP
+from typing import Final
 
 from pydantic import Field, SecretStr, field_validator
 
 from services.chassis.settings import ServiceSettings
 from services.notifier.smtp import Server
+
+_URL: Final = re.compile(r"https?://[!#-;=?-~]+")
+"""ASCII without blanks, quotation marks and angle brackets: as it is, it can stand in a header (RFC 2369)."""
 
 
 class Settings(ServiceSettings):
@@ -19,6 +24,8 @@ class Settings(ServiceSettings):
     """The sender's address, with a name before it or without. Its domain stands in every Message-ID."""
     case_link: str
     """Where a case is opened; `{case}` stands for its number."""
+    preferences_link: str | None = None
+    """Where an authority says which e-mails it wants; without it no e-mail speaks of that."""
     gather_for: timedelta = Field(default=timedelta(minutes=1), ge=timedelta(0))
     """How long what has happened waits for more to tell the same authority in one mail."""
     poll_every: timedelta = Field(default=timedelta(seconds=1), gt=timedelta(0))
@@ -46,6 +53,13 @@ class Settings(ServiceSettings):
         if "{case}" not in link:
             raise ValueError("no {case} in it")
         return link
+
+    @field_validator("preferences_link")
+    @classmethod
+    def _stands_in_a_header(cls, link: str | None) -> str | None:
+        if link and not _URL.fullmatch(link):
+            raise ValueError("not an address of a page: https://...")
+        return link or None
 
 
 def sender_of(text: str) -> Address:

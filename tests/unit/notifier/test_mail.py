@@ -44,21 +44,26 @@ def received(
     return parsed
 
 
+def plain(mail: EmailMessage) -> str:
+    """Its plain text."""
+    part = mail.get_body(("plain",))
+    assert isinstance(part, EmailMessage)
+    return str(part.get_content())
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_mail_is_whole_in_every_language(stage: Stage, kind: Kind, language: str) -> None:
     """Subject and text name the case, nothing is left to fill in, and the language is the reader's."""
     mail = received(step(stage, kind), language)
-    text = mail.get_content()
+    text = plain(mail)
     assert mail["Content-Language"] == language
     assert CASE in mail["Subject"]
     assert f"https://imi.example/cases/{CASE}" in text
     assert text.count(CASE) == 2
     assert not set("{}") & set(mail["Subject"] + text)
     assert len([line for line in text.splitlines() if line]) == 3
-    assert mail.get_content_type() == "text/plain"
-    assert mail.get_content_charset() == "utf-8"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -117,7 +122,7 @@ def test_a_deadline_is_told_in_the_time_of_the_readers_state(
     country: str, language: str, due: datetime, expected: tuple[str, ...]
 ) -> None:
     """Date, time and the name of that time are what the reader's clock and calendar say, in the reader's language."""
-    text = received(step(due=due), language, country=country).get_content()
+    text = plain(received(step(due=due), language, country=country))
     assert [part for part in expected if part not in text] == []
 
 
@@ -175,10 +180,10 @@ def test_every_notice_is_told_in_every_language(language: str) -> None:
     contact = Contact(("iroda@hivatal.example",), (language,), "HU")
     told = [Told(kind, kind, f"7Q4M-0000-{number:04}", "HU-ABCD1234") for number, kind in enumerate(kinds)]
     together = WRITER.write(Notices(told), contact, contact.addresses[0], NOW)
-    text = together.get_content()
+    text = plain(together)
     assert together["Content-Language"] == language
     assert str(len(kinds)) in together["Subject"]
-    assert all(text.count(one.case) == 2 for one in told)
+    assert all(text.count(str(one.case)) == 2 for one in told)
     assert not set("{}") & set(together["Subject"] + text)
     assert "References" not in together
     for one in told:
@@ -194,5 +199,5 @@ def test_a_coordinator_is_told_whom_mails_do_not_reach(language: str) -> None:
     mail = WRITER.write(letter, contact, contact.addresses[0], NOW)
     assert mail["Content-Language"] == language
     assert "HU-ABCD1234" in mail["Subject"]
-    assert "HU-ABCD1234" in mail.get_content()
-    assert "@" not in mail.get_content()
+    assert "HU-ABCD1234" in plain(mail)
+    assert "@" not in plain(mail)

@@ -251,7 +251,9 @@ async def test_one_thing_alone_is_the_subject() -> None:
     case, server = Case([], notices=[told("replied")]), Server()
     await sending(case, server).turn()
     assert server.mails[0]["Subject"] == f"Your request {CASE} has been answered"
-    assert server.mails[0].get_content().startswith(f"Your request {CASE} has been answered.\nOpen the case: {CASE}\n")
+    text = server.mails[0].get_body(("plain",))
+    assert text
+    assert text.get_content().startswith(f"Your request {CASE} has been answered.\nOpen the case: {CASE}\n")
 
 
 async def test_whoever_has_accepted_meanwhile_is_not_told_that_a_request_has_arrived() -> None:

@@ -1,0 +1,29 @@
+"""A page as the two texts of an e-mail: plain, and HTML that reads well without pictures, in light and in dark."""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from services.notifier.wording import Page
+
+
+def plain(page: Page) -> str:
+    """Return the plain text."""
+    return _environment().get_template("mail.txt").render(page=page)
+
+
+def html(page: Page) -> str:
+    """Return the HTML. Whatever a page holds stands in it as text: nothing in it becomes mark-up."""
+    return _environment().get_template("mail.html").render(page=page)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
