@@ -8,8 +8,8 @@ import base64
 import json
 import secrets
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -24,8 +24,8 @@ from deploy.local.addresses import Addresses, Credentials
 from deploy.local.mail import Mailbox, mail_server
 from deploy.local.ports import Ports
 from deploy.local.program import Program
-from deploy.local.servers import Servers, both, servers
-from deploy.local.waiting import until
+from deploy.local.servers import Servers, servers
+from deploy.local.waiting import both, until
 
 PROCESSES: Final[Mapping[str, str]] = {
     **{service: f"services.{service}.app" for service in SERVICES},
@@ -166,15 +166,16 @@ def exchange(
     settings: Mapping[str, Mapping[str, str]] | None = None,
     replicas: Mapping[str, int] | None = None,
     modules: Mapping[str, str] | None = None,
+    having: Callable[[Path], AbstractContextManager[Servers]] = servers,
 ) -> Iterator[Exchange]:
     """Have an exchange running, with data in `folder`, for as long as the context lasts.
 
     `settings` are environment variables by service; `replicas` how many of each, one where nothing is said;
-    `modules` what runs in place of a service's own process.
+    `modules` what runs in place of a service's own process; `having` makes the servers (`clusters`: three of each).
     """
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        running = stack.enter_context(servers(folder / "servers"))
+        running = stack.enter_context(having(folder / "servers"))
         ports = Ports(folder, ["smtp"])
         stack.callback(ports.close)
         mailbox = Mailbox()

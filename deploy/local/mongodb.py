@@ -23,12 +23,8 @@ class MongoDB:
     def __init__(self, folder: Path, ports: Ports, addresses: Addresses) -> None:
         """The folder may hold an earlier run's data."""
         self._addresses = addresses
-        (folder / "data").mkdir(exist_ok=True)
-        key = folder / "key"
-        if not key.exists():
-            key.touch(mode=0o600)
-            key.write_bytes(base64.b64encode(secrets.token_bytes(96)))
-        self._program = Program(command(folder, ports, addresses), folder / "start.log")
+        write_key(folder)
+        self._program = Program(command(folder, ports["mongodb"], addresses), folder / "start.log")
 
     def start(self) -> None:
         """See `Server`."""
@@ -58,17 +54,26 @@ class MongoDB:
         self._program.signal(signal.SIGCONT)
 
 
-def command(folder: Path, ports: Ports, addresses: Addresses) -> list[str]:
+def write_key(folder: Path) -> None:
+    """Make the folder of the data, and the key by which the members of a set know each other."""
+    (folder / "data").mkdir(exist_ok=True)
+    key = folder / "key"
+    if not key.exists():
+        key.touch(mode=0o600)
+        key.write_bytes(base64.b64encode(secrets.token_bytes(96)))
+
+
+def command(folder: Path, port: int, addresses: Addresses, cache: float = CACHE_GIGABYTES) -> list[str]:
     """The command line; a key file turns logins on."""
     options = {
         "--dbpath": folder / "data",
         "--logpath": folder / "mongodb.log",
         "--keyFile": folder / "key",
         "--bind_ip": "127.0.0.1",
-        "--port": ports["mongodb"],
+        "--port": port,
         "--replSet": addresses.replica_set,
         "--oplogSize": 128,
-        "--wiredTigerCacheSizeGB": CACHE_GIGABYTES,
+        "--wiredTigerCacheSizeGB": cache,
         "--setParameter": "diagnosticDataCollectionEnabled=false",
     }
     arguments = [str(part) for option in options.items() for part in option]

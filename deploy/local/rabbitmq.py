@@ -7,6 +7,7 @@ otherwise listen on all interfaces and be shared by all runs.
 import os
 import secrets
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 from contracts.topology import MAX_MESSAGE_SIZE
@@ -16,6 +17,7 @@ from deploy.local.program import Program
 from deploy.local.waiting import rabbitmq_serves, until
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+NODE = "imi@localhost"
 PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
 PLUGINS = "[rabbitmq_management,rabbitmq_prometheus].\n"
 
@@ -50,13 +52,11 @@ class RabbitMQ:
 
     def __init__(self, folder: Path, ports: Ports, addresses: Addresses) -> None:
         """The folder may hold an earlier run's data."""
-        self._folder = folder
         self._addresses = addresses
-        write_settings(folder, ports, addresses)
-        environment = environment_for(folder, ports)
-        epmd = ["epmd", "-address", "127.0.0.1", "-port", str(ports["epmd"])]
-        self._epmd = Program(epmd, folder / "epmd.log")
-        self._node = Program([str(SERVER)], folder / "start.log", environment)
+        numbers = {name: ports[name] for name in PORTS}
+        write_settings(folder, numbers, addresses)
+        self._epmd = Program(epmd_on(numbers["epmd"]), folder / "epmd.log")
+        self._node = Program([str(SERVER)], folder / "start.log", environment_for(folder, numbers))
 
     def start(self) -> None:
         """See `Server`."""
@@ -89,12 +89,16 @@ class RabbitMQ:
         self._node.signal(signal.SIGCONT)
 
 
-def write_settings(folder: Path, ports: Ports, addresses: Addresses) -> None:
-    """Write the node's configuration, and the cookie that lets nobody else command it."""
+def epmd_on(port: int) -> list[str]:
+    """Return the command line of Erlang's directory of nodes, on loopback alone."""
+    return ["epmd", "-address", "127.0.0.1", "-port", str(port)]
+
+
+def write_settings(folder: Path, ports: Mapping[str, int], addresses: Addresses, more: str = "") -> None:
+    """Write the node's configuration, `more` in the end, and the cookie that lets nobody else command it."""
     admin = addresses.rabbit_admin
-    numbers = {name: ports[name] for name in ("amqp", "management", "prometheus")}
-    text = CONFIGURATION.format(user=admin.name, password=admin.password, max_message_size=MAX_MESSAGE_SIZE, **numbers)
-    write_private(folder / "rabbitmq.conf", text)
+    text = CONFIGURATION.format(user=admin.name, password=admin.password, max_message_size=MAX_MESSAGE_SIZE, **ports)
+    write_private(folder / "rabbitmq.conf", text + more)
     (folder / "enabled_plugins").write_text(PLUGINS)
     if not (folder / ".erlang.cookie").exists():
         write_private(folder / ".erlang.cookie", secrets.token_hex(20))
@@ -106,8 +110,8 @@ def write_private(file: Path, text: str) -> None:
     file.write_text(text)
 
 
-def environment_for(folder: Path, ports: Ports) -> dict[str, str]:
-    """Everything that Debian's node would take from /etc and /var, from the folder instead."""
+def environment_for(folder: Path, ports: Mapping[str, int], node: str = NODE, more: str = "") -> dict[str, str]:
+    """Everything that Debian's node would take from /etc and /var, from the folder instead; Erlang gets `more`."""
     places = {
         "HOME": folder,
         "RABBITMQ_CONFIG_FILE": folder / "rabbitmq.conf",
@@ -120,9 +124,9 @@ def environment_for(folder: Path, ports: Ports) -> dict[str, str]:
     }
     return {name: str(place) for name, place in places.items()} | {
         # The data belongs to the name, so the name stays; the epmd of one's own keeps runs apart.
-        "RABBITMQ_NODENAME": "imi@localhost",
+        "RABBITMQ_NODENAME": node,
         "RABBITMQ_DIST_PORT": str(ports["distribution"]),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGUMENTS,
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{ERLANG_ARGUMENTS} {more}".rstrip(),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         "ERL_EPMD_PORT": str(ports["epmd"]),
         # The script then becomes the node, instead of waiting for it.

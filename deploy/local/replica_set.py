@@ -1,4 +1,4 @@
-"""Turn a fresh mongod into a replica set of one with an administrator; may be done again without harm."""
+"""Turn fresh mongods into a replica set with an administrator; may be done again without harm."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,10 +27,10 @@ def make_replica_set(addresses: Addresses, check: Callable[[], None], admin: Cre
         until(ready, "MongoDB becomes a replica set")
 
 
-def direct(addresses: Addresses, user: Credentials | None) -> MongoClient[dict[str, Any]]:
-    """A client for this one server, whatever set it belongs to."""
+def direct(addresses: Addresses, user: Credentials | None = None) -> MongoClient[dict[str, Any]]:
+    """A client for this one server, whatever set it belongs to; of several, the first."""
     return MongoClient(
-        addresses.mongo_host_port,
+        addresses.mongo_host_port.split(",")[0],
         directConnection=True,
         serverSelectionTimeoutMS=500,
         username=user.name if user else None,
@@ -48,7 +48,7 @@ def takes_writes(client: MongoClient[dict[str, Any]]) -> bool:
 
 def initiate(client: MongoClient[dict[str, Any]], addresses: Addresses) -> bool:
     """Found the set, if the server answers and has none; returns whether it did."""
-    members = [{"_id": 0, "host": addresses.mongo_host_port}]
+    members = [{"_id": number, "host": host} for number, host in enumerate(addresses.mongo_host_port.split(","))]
     try:
         client.admin.command("replSetInitiate", {"_id": addresses.replica_set, "members": members})
     except PyMongoError:

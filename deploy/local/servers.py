@@ -7,8 +7,7 @@ They come from addresses in the environment, else from containers, else from pro
 What was started here ends with the `with`, or with this process, however that ends.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from deploy.local.given import GivenServer, given_addresses
 from deploy.local.programs import programs
 from deploy.local.server import NotOursError, Server
 from deploy.local.supply import Supply, supply
+from deploy.local.waiting import both
 
 __all__ = ["Addresses", "Credentials", "NotOursError", "Server", "Servers", "servers"]
 
@@ -61,11 +61,3 @@ def prepare(kind: Supply, folder: Path, stack: ExitStack) -> Servers:
 
         return Servers(*containers(folder, stack))
     return Servers(*programs(folder, stack))
-
-
-def both(*actions: Callable[[], None]) -> None:
-    """Do the actions at the same time; when some fail, raise the first failure after all have ended."""
-    with ThreadPoolExecutor(len(actions)) as pool:
-        done = [pool.submit(action) for action in actions]
-    for each in done:
-        each.result()

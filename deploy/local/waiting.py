@@ -1,4 +1,4 @@
-"""Wait for a server to come up."""
+"""Wait for servers to come up, and for several at once."""
 
 import asyncio
 import time
@@ -20,6 +20,14 @@ def until(check: Callable[[], bool], what: str, within: float = 60) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"waited {within:g} s in vain: {what}")
         time.sleep(PAUSE)
+
+
+def both(*actions: Callable[[], None]) -> None:
+    """Do the actions at the same time; when some fail, raise the first failure after all have ended."""
+    with ThreadPoolExecutor(len(actions)) as pool:
+        done = [pool.submit(action) for action in actions]
+    for each in done:
+        each.result()
 
 
 def rabbitmq_serves(addresses: Addresses) -> bool:
