@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check mails test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases clean
+.PHONY: help setup lock lint docs docs-check mails test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases chaos clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -68,6 +68,9 @@ bench-translation: setup ## what one replica of translation renders with 1 area 
 
 prove-cases: setup ## ten thousand random commands on cases, while replicas of casework are killed
 	$(VENV)/python -m tests.proof.cases
+
+chaos: setup ## faults on purpose under load, alone and together; nothing is lost (CHAOS_FLAGS="--seed 7 --seconds 600")
+	$(VENV)/python -m tests.chaos $(CHAOS_FLAGS)
 
 clean: ## remove what was made here, but not the virtualenv
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

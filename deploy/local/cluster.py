@@ -35,8 +35,10 @@ cluster_partition_handling = pause_minority
 class Node:
     """One of the nodes; a `Server` by itself."""
 
-    def __init__(self, number: int, folder: Path, ports: Mapping[str, int], addresses: Addresses) -> None:
-        """`ports` are its own; `addresses` are those of the whole."""
+    def __init__(
+        self, number: int, folder: Path, ports: Mapping[str, int], addresses: Addresses, more: Mapping[str, str]
+    ) -> None:
+        """`ports` are its own; `addresses` are those of the whole; `more` is added to its environment."""
         self.name = name_of(number)
         self.ports = ports
         url = f"http://127.0.0.1:{ports['management']}"
@@ -44,7 +46,7 @@ class Node:
         peers = "".join(f"cluster_formation.classic_config.nodes.{one} = {name_of(one)}\n" for one in range(NODES))
         write_settings(folder, ports, self.addresses, _CLUSTERED + peers)
         self._environment = environment_for(folder, ports, self.name, f"-kernel net_ticktime {TICK}")
-        self._program = Program([str(SERVER)], folder / "start.log", self._environment)
+        self._program = Program([str(SERVER)], folder / "start.log", self._environment | dict(more))
 
     @property
     def program(self) -> Program:
@@ -87,8 +89,15 @@ class Node:
 class Cluster:
     """Three nodes in a folder; a `Server`."""
 
-    def __init__(self, folder: Path, ports: Ports, addresses: Addresses, epmd: Sequence[int] | None = None) -> None:
-        """The folder may hold an earlier run's data.
+    def __init__(
+        self,
+        folder: Path,
+        ports: Ports,
+        addresses: Addresses,
+        epmd: Sequence[int] | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """The folder may hold an earlier run's data. `more` is added to the nodes' environment.
 
         `epmd` are the ports of each node's directory of the others, where somebody else keeps those.
         """
@@ -100,7 +109,7 @@ class Cluster:
         if not cookie.exists():
             write_private(cookie, secrets.token_hex(20))
         self.nodes = tuple(
-            Node(number, _with_cookie(folder / str(number), cookie), own | {"epmd": directory}, addresses)
+            Node(number, _with_cookie(folder / str(number), cookie), own | {"epmd": directory}, addresses, more or {})
             for number, (own, directory) in enumerate(zip(numbers, directories, strict=True))
         )
 

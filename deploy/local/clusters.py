@@ -6,7 +6,7 @@
 They are always programs: what is to be done to single nodes cannot be done to servers from elsewhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +30,13 @@ class Clusters(Servers):
 
 
 @contextmanager
-def clusters(folder: Path, epmd: Sequence[int] | None = None) -> Iterator[Clusters]:
+def clusters(
+    folder: Path, epmd: Sequence[int] | None = None, more: Mapping[str, str] | None = None
+) -> Iterator[Clusters]:
     """Have both running, as `servers` has; a later run with the same folder finds its data again.
 
-    `epmd`: see `Cluster`. Raises as `servers`; TimeoutError after two minutes.
+    `epmd`: see `Cluster`; `more` is added to the environment of each process. Raises as `servers`; TimeoutError after
+    two minutes.
     """
     folder = folder.resolve()
     for part in ("rabbitmq", "mongodb"):
@@ -42,8 +45,8 @@ def clusters(folder: Path, epmd: Sequence[int] | None = None) -> Iterator[Cluste
         ports = Ports(folder, cluster.PORTS + members.PORTS)
         stack.callback(ports.close)
         addresses = _addresses_on(ports, passwords(folder))
-        rabbitmq = Cluster(folder / "rabbitmq", ports, addresses, epmd)
-        mongodb = Members(folder / "mongodb", ports, addresses)
+        rabbitmq = Cluster(folder / "rabbitmq", ports, addresses, epmd, more)
+        mongodb = Members(folder / "mongodb", ports, addresses, more)
         stack.callback(both, rabbitmq.stop, mongodb.stop)
         both(rabbitmq.start, mongodb.start)
         yield Clusters(addresses, rabbitmq, mongodb)

@@ -1,6 +1,7 @@
 """MongoDB as a replica set of three members on this machine."""
 
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +25,12 @@ PORTS = tuple(f"mongodb-{number}" for number in range(MEMBERS))
 class Member:
     """One of the members; a `Server` by itself."""
 
-    def __init__(self, folder: Path, port: int, addresses: Addresses) -> None:
-        """`addresses` are those of the whole."""
+    def __init__(self, folder: Path, port: int, addresses: Addresses, more: Mapping[str, str]) -> None:
+        """`addresses` are those of the whole; `more` is added to its environment."""
         self.port = port
         self.addresses = replace(addresses, mongo_host_port=f"127.0.0.1:{port}")
         told = [*command(folder, port, addresses, CACHE_GIGABYTES), "--setParameter", QUIESCE]
-        self._program = Program(told, folder / "start.log")
+        self._program = Program(told, folder / "start.log", dict(more))
 
     @property
     def program(self) -> Program:
@@ -82,8 +83,8 @@ class Member:
 class Members:
     """Three members in a folder; a `Server`."""
 
-    def __init__(self, folder: Path, ports: Ports, addresses: Addresses) -> None:
-        """The folder may hold an earlier run's data."""
+    def __init__(self, folder: Path, ports: Ports, addresses: Addresses, more: Mapping[str, str] | None = None) -> None:
+        """The folder may hold an earlier run's data. `more` is added to the members' environment."""
         self._addresses = addresses
         write_key(folder)
         folders = [folder / str(number) for number in range(MEMBERS)]
@@ -91,7 +92,8 @@ class Members:
             (one / "data").mkdir(parents=True, exist_ok=True)
             (one / "key").unlink(missing_ok=True)
             (one / "key").hardlink_to(folder / "key")
-        self.members = tuple(Member(one, ports[name], addresses) for one, name in zip(folders, PORTS, strict=True))
+        told = zip(folders, PORTS, strict=True)
+        self.members = tuple(Member(one, ports[name], addresses, more or {}) for one, name in told)
 
     def start(self) -> None:
         """See `Server`; returns when there is a primary, and everybody else follows it."""

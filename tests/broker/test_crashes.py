@@ -14,6 +14,7 @@ from contracts.casework import SendRequest
 from contracts.identity import case_id
 from deploy.local.exchange import Exchange
 from deploy.local.waiting import until
+from tests.broker.faulty import arm
 from tests.broker.management import depth
 from tests.broker.raw import RawSystem, raw_system
 from tests.world import World, can_log_in, connection, register, update
@@ -58,7 +59,7 @@ def killed_at(exchange: Exchange, service: str, point: str, folder: Path) -> Ite
     doomed = exchange.start(service, "tests.broker.faulty", settings)
     try:
         exchange.wait_until_ready()
-        mark.touch()
+        arm(mark, point)
         yield
         until(lambda: not doomed.program.runs, f"{service} was not killed {point}", within=30)
     finally:

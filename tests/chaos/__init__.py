@@ -1,0 +1,1 @@
+"""Faults on purpose, under load, and what must hold all the same: `python -m tests.chaos`."""

@@ -1,0 +1,215 @@
+"""A run: load, faults by the schedule, settling, and what was found."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from bench.players import ANSWERING, ASKING, onboard
+from contracts.topology import OPERATOR, VHOST
+from deploy.local.exchange import CASE_LINK, Exchange
+from tests.chaos.conservation import Looked, Violation, missing, violations, violations_inside
+from tests.chaos.faults import NEED_A_COMPILER, Kind, kinds
+from tests.chaos.load import Load, address_of
+from tests.chaos.record import Fault, Mail, Record
+from tests.chaos.schedule import Planned, schedule
+from tests.chaos.stage import Stage, stage
+from tests.chaos.systems import Stopwatch
+
+SYSTEMS: Final = [f"{state.lower()}-bench" for state in (*ASKING, *ANSWERING)]
+PATIENCE: Final = 240.0
+"""Seconds for everything to settle: more than a claim on a mail lasts, and than a service waits with a server away."""
+LISTENED_ON: Final = 3.0
+"""Seconds, once all is there: what comes twice comes then."""
+_CASE: Final = re.compile(re.escape(CASE_LINK).replace(r"\{case\}", "([0-9A-Z-]{14})"))
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is made of."""
+
+    seed: int
+    seconds: float
+    rate: float
+    """Cases that are begun in a second."""
+    only: tuple[str, ...] = ()
+    """Kinds of faults; none: all."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it."""
+
+    record: Record
+    found: list[Violation]
+    settled: float
+    """Seconds from the end of the last fault until everything was there."""
+
+
+async def run(folder: Path, options: Options, tell: Tell) -> Result:
+    """Run with data in `folder`. Raises when a fault could not be undone: then nothing is proven."""
+    record = Record()
+    async with stage(folder, SYSTEMS) as running:
+        asking, answering = await asyncio.to_thread(onboard, running.exchange)
+        record.addresses = {one.system: address_of(one) for one in (*asking, *answering)}
+        clock = Stopwatch()
+        load = Load(asking, answering, record, clock, options.seed)
+        load.begin(dict(running.lines), options.rate)
+        async with _noting_mails(running.exchange, record, clock):
+            try:
+                await _do(running, _schedule(running, options), record, clock, tell)
+                await load.stop()
+                settled = await _settle(running, record, clock, tell)
+            finally:
+                await load.stop()
+                await load.end()
+        looked = await asyncio.to_thread(_look, running.exchange)
+    return Result(record, violations(record) + violations_inside(record, looked), settled)
+
+
+def chosen(only: Sequence[str]) -> dict[str, Kind]:
+    """Return the kinds of faults by name. Raises KeyError for one that does not exist."""
+    everything = kinds(SYSTEMS)
+    return {name: everything[name] for name in only} if only else everything
+
+
+def _schedule(running: Stage, options: Options) -> list[Planned]:
+    possible = chosen(options.only)
+    if running.disk is None:
+        possible = {name: kind for name, kind in possible.items() if name not in NEED_A_COMPILER}
+    return schedule(possible, options.seed, options.seconds)
+
+
+async def _do(running: Stage, planned: Sequence[Planned], record: Record, clock: Stopwatch, tell: Tell) -> None:
+    """Do all faults, each at its time; one that is to be done to a part that still has another one waits for that."""
+    parts = {one.part: asyncio.Lock() for one in planned}
+
+    async def one_by_one(one: Planned) -> None:
+        await asyncio.sleep(max(0.0, one.at - clock()))
+        async with parts[one.part]:
+            began = clock()
+            tell(f"{began:7.1f} s  {one.name} ({one.target}), for {one.length:.1f} s")
+            fault = await _one(running, one, began, clock)
+            record.faults.append(fault)
+
+    async with asyncio.TaskGroup() as group:
+        for one in planned:
+            group.create_task(one_by_one(one))
+
+
+async def _one(running: Stage, one: Planned, began: float, clock: Stopwatch) -> Fault:
+    async with kinds(SYSTEMS)[one.name].do(running, one.target):
+        await asyncio.sleep(one.length)
+    return Fault(one.name, one.target, began, clock())
+
+
+async def _settle(running: Stage, record: Record, clock: Stopwatch, tell: Tell) -> float:
+    """Wait until everything is there and the queues are empty; return how long that took, at most `PATIENCE`."""
+    began = clock()
+    await running.whole()
+    while clock() - began < PATIENCE:
+        if not missing(record) and await asyncio.to_thread(_quiet, running):
+            break
+        await asyncio.sleep(1)
+    settled = clock() - began
+    tell(f"{clock():7.1f} s  settled after {settled:.1f} s, {missing(record)} things missing")
+    await asyncio.sleep(LISTENED_ON)
+    return settled
+
+
+def _quiet(running: Stage) -> bool:
+    """Say whether nothing waits: in the queues between the services, and among what is to be told by mail."""
+    admin = running.exchange.addresses.mongo_admin
+    try:
+        with MongoClient[dict[str, Any]](running.exchange.addresses.mongo_url(admin.name, admin.password)) as client:
+            if client["notifier"]["notices"].find_one({"send_at": {"$exists": True}}):
+                return False
+        depths = _depths(running.exchange)
+    except (PyMongoError, httpx.HTTPError):
+        return False
+    return not any(depth for queue, depth in depths.items() if not queue.startswith("inbox.") and "parked" not in queue)
+
+
+def _depths(exchange: Exchange) -> Mapping[str, int]:
+    with _management(exchange) as client:
+        found = client.get(f"/api/queues/{VHOST}?disable_stats=true&enable_queue_totals=true").raise_for_status()
+    return {one["name"]: int(one["messages"]) for one in found.json()}
+
+
+def _look(exchange: Exchange) -> Looked:
+    """Have the operator verify every chain, and look at what was parked."""
+    url = exchange.amqp_url(OPERATOR, exchange.systems[OPERATOR])
+    command = [str(Path(sys.executable).with_name("imi")), "cases", "verify", "--json"]
+    verified = subprocess.run(
+        command, env=os.environ | {"IMI_URL": url}, capture_output=True, text=True, check=False, timeout=120
+    )
+    said = json.loads(verified.stdout)
+    parked = [queue for queue, depth in _depths(exchange).items() if queue.endswith(".parked") and depth]
+    return Looked(
+        checked=said["checked"],
+        broken=tuple(one["case"] for one in said["broken"]),
+        parked=tuple(one for queue in parked for one in _parked_in(exchange, queue)),
+    )
+
+
+def _parked_in(exchange: Exchange, queue: str) -> list[str]:
+    wanted = {"count": 20, "ackmode": "ack_requeue_true", "encoding": "auto"}
+    with _management(exchange) as client:
+        found = client.post(f"/api/queues/{VHOST}/{queue}/get", json=wanted).raise_for_status().json()
+    kept = ("imi-reason", "imi-queue", "imi-message-id", "imi-routing-key")
+    return [
+        f"{queue}: {one['properties'].get('type')} "
+        + ", ".join(f"{name} {one['properties']['headers'].get(name)}" for name in kept)
+        for one in found
+    ]
+
+
+def _management(exchange: Exchange) -> httpx.Client:
+    admin = exchange.addresses.rabbit_admin
+    url = exchange.addresses.management_url
+    return httpx.Client(base_url=url, auth=(admin.name, admin.password), trust_env=False, timeout=20)
+
+
+@asynccontextmanager
+async def _noting_mails(exchange: Exchange, record: Record, clock: Stopwatch) -> AsyncIterator[None]:
+    """Note the mails that arrive while the block runs."""
+    seen = len(exchange.mailbox.mails)
+
+    def note() -> None:
+        nonlocal seen
+        for mail in exchange.mailbox.mails[seen:]:
+            record.mails.append(_mail(mail, clock()))
+            seen += 1
+
+    async def often() -> None:
+        while True:
+            note()
+            await asyncio.sleep(0.2)
+
+    noting = asyncio.create_task(often())
+    try:
+        yield
+    finally:
+        noting.cancel()
+        await asyncio.gather(noting, return_exceptions=True)
+        note()
+
+
+def _mail(mail: EmailMessage, at: float) -> Mail:
+    body = mail.get_body(("plain",))
+    text = str(body.get_content()) if body else ""
+    return Mail(at, str(mail["Message-ID"]), str(mail["To"]), tuple(_CASE.findall(text)))

@@ -1,0 +1,206 @@
+"""The checker of `make chaos` can fail: each loss and each doubling that is put into a whole record is found."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos.conservation import Looked, missing, repeated, violations, violations_inside
+from tests.chaos.record import VERSIONS, Case, Command, Fault, Mail, Received, Record
+from tests.chaos.report import answered_after, figures, stories, table
+from tests.chaos.story import story
+
+CASE, ASKING, ANSWERING, OTHER = "AAAA-BBBB-CCCC", "de-bench", "hu-bench", "fr-bench"
+STEPS = {1: ("send", ASKING), 2: ("accept", ANSWERING), 3: ("reply", ANSWERING), 4: ("close", ASKING)}
+SENDER, RECIPIENT = "office@de.example", "office@hu.example"
+
+
+def whole() -> Record:
+    """A record of one case with nothing wrong: four commands, eight messages, two mails."""
+    record = Record(cases={CASE: Case(CASE, ASKING, ANSWERING)}, addresses={ASKING: SENDER, ANSWERING: RECIPIENT})
+    for version, (step, system) in STEPS.items():
+        at = float(10 * version)
+        record.commands[step] = Command(step, system, f"casework.{step}.v1", "done", CASE, None, [at], at + 1)
+        other = ANSWERING if system == ASKING else ASKING
+        record.received.append(shown(at + 2, system, version, command=step, status="done"))
+        record.received.append(shown(at + 3, other, version))
+    record.commands["connect"] = Command("connect", ASKING, "registry.connect.v1", "done", None, "new", [5.0], 6.0)
+    outcome = Received(7.0, ASKING, "o-connect", "inbox.outcome.v1", "d", "connect", "done")
+    record.received += [outcome, Received(8.0, ASKING, "s-new", "inbox.system.v1", "d", connected="new")]
+    record.mails = [Mail(50.0, "m-1", SENDER, (CASE, CASE)), Mail(51.0, "m-2", RECIPIENT, (CASE,))]
+    return record
+
+
+def shown(at: float, system: str, version: int, command: str | None = None, status: str | None = None) -> Received:
+    message_id = f"{system}-{version}"
+    state = VERSIONS[version]
+    return Received(at, system, message_id, "inbox", "d", command, status, None, CASE, version, state)
+
+
+def dropped(which: Callable[[Received], bool]) -> Callable[[Record], None]:
+    def act(record: Record) -> None:
+        record.received = [one for one in record.received if not which(one)]
+
+    return act
+
+
+def again(which: Callable[[Received], bool], **changes: object) -> Callable[[Record], None]:
+    def act(record: Record) -> None:
+        found = next(one for one in record.received if which(one))
+        record.received.append(replace(found, at=60.0, **changes))  # type: ignore[arg-type]
+
+    return act
+
+
+def mailed(*mails: Mail) -> Callable[[Record], None]:
+    def act(record: Record) -> None:
+        record.mails = [*record.mails, *mails]
+
+    return act
+
+
+def lost_mail(record: Record) -> None:
+    del record.mails[1]
+
+
+def unconfirmed(record: Record) -> None:
+    record.commands["close"].confirmed_at = None
+
+
+def is_outcome(step: str) -> Callable[[Received], bool]:
+    return lambda one: one.command == step
+
+
+def is_update(system: str, version: int) -> Callable[[Received], bool]:
+    return lambda one: one.system == system and one.version == version
+
+
+PLANTED: dict[str, tuple[Callable[[Record], None], set[str]]] = {
+    "an outcome is lost": (dropped(is_outcome("close")), {"lost", "missing-version"}),
+    "a second outcome has another id": (again(is_outcome("accept"), id="x"), {"doubled", "doubled-version"}),
+    "an outcome comes to somebody else": (
+        again(is_outcome("send"), system=OTHER),
+        {"misdelivered", "differing"},
+    ),
+    "a repeated outcome says something else": (again(is_outcome("send"), digest="e"), {"differing"}),
+    "what should be done was refused": (
+        again(is_outcome("reply"), status="refused", code="wrong-state"),
+        {"unexpected"},
+    ),
+    "the broker never confirmed a command": (unconfirmed, {"untaken"}),
+    "an update is lost": (dropped(is_update(ASKING, 2)), {"missing-version"}),
+    "the last version is lost": (dropped(is_update(ANSWERING, 4)), {"missing-version"}),
+    "an update comes under two ids": (again(is_update(ASKING, 3), id="x"), {"doubled-version"}),
+    "a version has another's state": (again(is_update(ASKING, 3), state="closed"), {"wrong-state"}),
+    "a case is shown to a third system": (
+        again(is_update(ASKING, 3), id="x", system=OTHER),
+        {"misdelivered"},
+    ),
+    "nobody is told that a system is connected": (dropped(lambda one: one.connected == "new"), {"not-connected"}),
+    "a connection is told twice": (again(lambda one: one.connected == "new", id="x"), {"doubled-connection"}),
+    "a mail is lost": (lost_mail, {"lost-mail"}),
+    "a mail's content is sent again in another": (mailed(Mail(60.0, "m-3", SENDER, (CASE,))), {"doubled-mail"}),
+    "a mail comes to an address of others": (mailed(Mail(60.0, "m-3", "office@fr.example", (CASE,))), {"stray-mail"}),
+    "the same mail comes to two addresses": (
+        mailed(Mail(60.0, "m-2", SENDER, ())),
+        {"misdelivered-mail"},
+    ),
+}
+
+
+def test_a_whole_record_has_no_violation() -> None:
+    """What is as it should be passes, also when everything comes twice under the same ids."""
+    record = whole()
+    assert violations(record) == []
+    record.received += [replace(one, at=one.at + 30) for one in record.received]
+    record.mails += record.mails
+    assert violations(record) == []
+    assert repeated(record) == 12
+    assert missing(record) == 0
+
+
+@pytest.mark.parametrize(("plant", "kinds"), PLANTED.values(), ids=PLANTED.keys())
+def test_what_is_planted_is_found(plant: Callable[[Record], None], kinds: set[str]) -> None:
+    """Each loss, doubling and mix-up is found, under its own name and no other."""
+    record = whole()
+    plant(record)
+    assert {one.kind for one in violations(record)} == kinds
+
+
+@pytest.mark.parametrize("index", range(12))
+def test_every_single_message_and_mail_counts(index: int) -> None:
+    """Whichever one message or mail is taken out of a whole record: it is missed."""
+    record = whole()
+    everything = [*record.received, *record.mails]
+    gone = everything[index]
+    record.received = [one for one in record.received if one is not gone]
+    record.mails = [one for one in record.mails if one is not gone]
+    assert missing(record) >= 1
+
+
+def test_a_refusal_that_is_due_is_no_news_of_a_case() -> None:
+    """Who tries to close a closed case is refused, and shown the case as it was, under another id."""
+    record = whole()
+    record.commands["again"] = Command("again", ASKING, "casework.close.v1", "refused", CASE, None, [45.0], 46.0)
+    refusal = replace(shown(47.0, ASKING, 4, "again", "refused"), id="r", code="wrong-state")
+    record.received.append(refusal)
+    assert violations(record) == []
+
+
+@pytest.mark.parametrize(
+    ("looked", "kinds"),
+    [
+        (Looked(1), set()),
+        (Looked(1, broken=(CASE,)), {"broken-chain"}),
+        (Looked(0), {"lost-case"}),
+        (Looked(1, parked=("casework.parked: KeyError",)), {"parked"}),
+    ],
+)
+def test_what_is_wrong_inside_is_found(looked: Looked, kinds: set[str]) -> None:
+    """A broken chain, a case that is not there, and whatever is parked."""
+    assert {one.kind for one in violations_inside(whole(), looked)} == kinds
+
+
+def test_a_story_tells_what_concerns_it_and_the_faults_of_its_time_alone() -> None:
+    """The lost outcome of a command: when it was sent and confirmed, and what was broken meanwhile."""
+    record = whole()
+    record.faults = [Fault("node killed", "1", 40.5, 44.0), Fault("SMTP gone", "notifier smtp", 1.0, 9.0)]
+    dropped(is_outcome("close"))(record)
+    lost = next(one for one in violations(record) if one.kind == "lost")
+    assert story(record, lost) == [
+        "lost: casework.close.v1 of de-bench has no outcome",
+        "     40.00 s  de-bench sends casework.close.v1 close",
+        "     40.50 s  -- node killed (1), until 44.00 s",
+        "     41.00 s  the broker confirms casework.close.v1 close",
+    ]
+
+
+def test_the_report_counts_each_kind_and_tells_the_shortest_story_of_each() -> None:
+    """Many violations of one kind are one story; the figures say how many there were."""
+    record = whole()
+    record.received = [one for one in record.received if not one.command]
+    found = violations(record)
+    lines = stories(record, found)
+    assert "5 times lost" in lines
+    assert sum(line.startswith("lost: ") for line in lines) == 1
+    assert figures(record, found, seed=7)["lost"] == len(found)
+
+
+@pytest.mark.parametrize(
+    ("fault", "after"),
+    [
+        (Fault("service killed", "casework", 15.0, 16.0), 7.0),
+        (Fault("service killed", "registry", 4.0, 5.0), 3.0),
+        (Fault("system cut off", f"{ANSWERING} rabbitmq", 9.0, 12.0), 13.0),
+        (Fault("node killed", "0", 41.0, 43.0), None),
+        (Fault("SMTP gone", "notifier smtp", 1.0, 9.0), None),
+    ],
+)
+def test_recovery_is_timed_from_the_fault_to_the_first_answer_to_what_was_sent_after_it(
+    fault: Fault, after: float | None
+) -> None:
+    """An answer to what was sent before proves nothing; nor does one that the fault does not concern."""
+    record = whole()
+    record.faults = [fault]
+    assert answered_after(record, fault) == after
+    assert fault.name in table(record)[1]
