@@ -23,7 +23,7 @@ SLOWER_BY: Final = 60_000
 """Microseconds that each flush takes longer while a disk is slow."""
 CLOCK_OFF_BY: Final = 2 * 3600
 """Seconds."""
-NO_DISK: Final = "100TB"
+NO_DISK: Final = "100000GB"
 DISK: Final = "50MB"
 NO_MEMORY: Final = "0"
 MEMORY: Final = "0.4"

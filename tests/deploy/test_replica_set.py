@@ -16,8 +16,8 @@ from contracts.topology import SERVICES
 from deploy.local.mongodb import mongod
 from deploy.local.ports import Ports
 from deploy.local.program import Program
-from deploy.local.servers import both
 from deploy.local.supply import Supply, supply
+from deploy.local.waiting import both
 from deploy.mongodb.replica_set import NAME, ReplicaSet, prepare
 
 pytestmark = pytest.mark.servers
