@@ -98,6 +98,7 @@ class Flow:
         self._process = process
         self._writing = Writing(limit)
         self._read = 0
+        self._ending = threading.Lock()
 
     @property
     def cases(self) -> int:
@@ -115,9 +116,10 @@ class Flow:
                 self._say(told)
 
     def end(self) -> None:
-        """Have the client end, and the writes with it."""
+        """Have the client end: it does when nobody speaks to it any more."""
         assert self._process.stdin
-        self._process.stdin.close()
+        with self._ending:
+            self._process.stdin.close()
 
     def check(self) -> None:
         """Raise `RuntimeError` when the client has failed."""
@@ -130,8 +132,10 @@ class Flow:
 
     def _say(self, cases: int) -> None:
         assert self._process.stdin
-        self._process.stdin.write(f"{cases}\n")
-        self._process.stdin.flush()
+        with self._ending:
+            if not self._process.stdin.closed:
+                self._process.stdin.write(f"{cases}\n")
+                self._process.stdin.flush()
 
 
 def main() -> int:

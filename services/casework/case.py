@@ -204,10 +204,10 @@ class Fold:
     What was told last of each case is remembered, and goes on from there when its history has grown.
     """
 
-    def __init__(self, remembered: int = 500) -> None:
+    def __init__(self, remembered: int = 1_000) -> None:
         """Remember so many cases."""
         self._remembered = remembered
-        self._told: dict[str, tuple[Entry, Case]] = {}
+        self._told: dict[str, tuple[Case, Entry, int]] = {}
 
     def __call__(self, case_id: str, history: Sequence[Entry]) -> Case | None:
         """Return the case that this history tells, or nothing when it is empty."""
@@ -215,20 +215,30 @@ class Fold:
             return None
         told = self._continued(case_id, history) or case_from(case_id, history)
         assert told
-        if len(self._told) >= self._remembered:
-            self._told.clear()
-        self._told[case_id] = history[-1], told
+        self._told.pop(case_id, None)
+        self._told[case_id] = told, history[-1], _readable(history)
+        if len(self._told) > self._remembered:
+            del self._told[next(iter(self._told))]  # which nobody has asked for since
         return told
 
     def _continued(self, case_id: str, history: Sequence[Entry]) -> Case | None:
-        last, case = self._told.get(case_id, (None, None))
+        """Go on from what was told, if this begins as that did, and not less of it can be read by now.
+
+        An entry's link covers all entries before it: where the last one is the same, so are they.
+        """
+        case, last, readable = self._told.get(case_id, (None, {}, 0))
         if case is None:
             return None
-        if history[-1] is last:
-            return case
-        if len(history) == case.version + 1 and case.version and history[-2] is last:
-            return apply(case, history[-1])
-        return None
+        told, more = history[: case.version], history[case.version :]
+        if len(told) < case.version or "link" not in last or told[-1] != last or _readable(told) != readable:
+            return None
+        for entry in more:
+            case = apply(case, entry)
+        return case
+
+
+def _readable(history: Iterable[Entry]) -> int:
+    return sum("personal" in entry for entry in history)
 
 
 def apply(case: Case, entry: Entry) -> Case:

@@ -4,19 +4,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, cast
 
 from contracts.casework import (
-    AreaLabel,
     Attached,
     CaseHead,
     CaseTrail,
     CaseView,
     Child,
     Correction,
-    Event,
     File,
-    Item,
     MediaType,
     Party,
-    Rating,
     Remark,
     TrailStep,
 )
@@ -66,15 +62,15 @@ def _head(case: Case, entry: Entry, epoch: int) -> dict[str, Any]:
         "id": case.id,
         "epoch": epoch,
         "version": case.version,
-        "state": Label(code=case.state),
+        "state": {"code": case.state},
         "turn": case.turn,
-        "area": AreaLabel(code=case.area, version=case.area_version),
+        "area": {"code": case.area, "version": case.area_version},
         "sender": _party(case.sender),
         "recipient": _party(case.recipient) if case.recipient else None,
         "wished_date": case.wished_date,
         "agreed_date": case.agreed_date,
         "acceptance_due": case.acceptance_due,
-        "event": Event(code=entry["what"], at=entry["at"], by=entry["by"]),
+        "event": {"code": entry["what"], "at": entry["at"], "by": entry["by"]},
     }
 
 
@@ -90,7 +86,7 @@ def view_of(case: Case, reader: str, entry: Entry, epoch: int, *, acting: bool =
     return CaseView(
         **head,
         questions=_items(case.questions, case.answers),
-        rating=Rating(**case.rating) if case.rating else None,
+        rating=dict(case.rating) if case.rating else None,
         remarks=tuple(_remark(remark, reader, may) for remark in case.remarks) or None,
         coordinators=case.coordinators or None,
         parent=case.parent,
@@ -137,7 +133,7 @@ def file_of(case: Case, reader: str, file_id: str) -> File | None:
 
 
 def _child(child: domain.Child) -> Child:
-    return Child(id=child.id, to=_party(child.to), questions=child.questions, state=Label(code=child.state))
+    return Child(id=child.id, to=Party(**_party(child.to)), questions=child.questions, state=Label(code=child.state))
 
 
 def _correction(asked: domain.Correction) -> Correction:
@@ -145,12 +141,13 @@ def _correction(asked: domain.Correction) -> Correction:
     return Correction(by=asked.by, erase=asked.erase, particulars=particulars)
 
 
-def _party(side: Side) -> Party:
-    return Party(authority=side.authority, name=side.name, country=Label(code=side.country))
+def _party(side: Side) -> dict[str, Any]:
+    return {"authority": side.authority, "name": side.name, "country": {"code": side.country}}
 
 
-def _items(codes: Iterable[str], values: Mapping[str, Any] | None = None) -> tuple[Item, ...]:
-    return tuple(Item(code=code, value=(values or {}).get(code)) for code in codes)
+def _items(codes: Iterable[str], values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    there = values or {}
+    return [{"code": code, "value": there.get(code)} for code in codes]
 
 
 def _text(text: Mapping[str, str] | None) -> FreeText | None:

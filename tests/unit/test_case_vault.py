@@ -1,7 +1,9 @@
 """What is personal in a case is read by those alone who have its key, and by nobody once that is destroyed."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.casework.case import Fold, Side, case_from
 from services.casework.keys import KeyFolder, NoKey
 from services.casework.vault import FORGETTING, RENEWING, Vault
 from services.chassis.chain import LINK, broken_at, link_of
@@ -161,3 +164,40 @@ def test_a_root_key_that_is_none_is_refused_at_the_start(tmp_path: Path, roots: 
     """Before anything is sealed by it."""
     with pytest.raises(ValueError, match="32 bytes"):
         KeyFolder(tmp_path, roots)
+
+
+SENT = {
+    "area": "services", "area_version": 1, "state": "awaiting-acceptance", "sender": asdict(Side("DE-1", "x", "DE")),
+    "recipient": asdict(Side("HU-1", "y", "HU")), "questions": [], "wished_date": None, "acceptance_due": AT,
+    "behind": [], "by": "DE-1",
+}  # fmt: skip
+
+
+def message(word: str) -> Entry:
+    """An entry that says something."""
+    return {**entry("message", personal={"text": {"text": word}}), "by": "DE-1", "says": True}
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.text(max_size=5)), min_size=1, max_size=6), st.randoms())
+def test_a_case_that_goes_on_is_what_it_would_be_told_anew(
+    tmp_path_factory: pytest.TempPathFactory, said: list[tuple[int, str]], chance: Random
+) -> None:
+    """Whatever is remembered of it, and however many of its commands came at once or were repeated."""
+    folder = tmp_path_factory.mktemp("keys")
+    entries: list[Entry] = [{**entry(personal={"comment": None}), **SENT}, *(message(word) for _, word in said)]
+    secret, history = kept(vault(folder), *entries)
+    fold = Fold(remembered=1)
+    for _ in range(5):
+        some = vault(folder).opened(CASE, secret, history[: chance.randint(1, len(history))])
+        assert fold(CASE, some) == case_from(CASE, some)
+
+
+def test_what_was_remembered_of_a_case_is_not_told_once_its_key_is_gone(tmp_path: Path) -> None:
+    """Also where the last entry says nothing personal, and the history is else the same."""
+    said = [{**entry(personal={"comment": {"text": PLANTED}}), **SENT}, entry("unblocked"), entry("unblocked")]
+    secret, history = kept(vault(tmp_path), *said)
+    fold, before = Fold(), vault(tmp_path).opened(CASE, secret, history)
+    assert PLANTED in str(fold(CASE, before[:2]))
+    KeyFolder(tmp_path, [ROOT]).destroy(MONTH)
+    after = vault(tmp_path).opened(CASE, secret, history)
+    assert PLANTED not in str(fold(CASE, after))
