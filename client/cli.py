@@ -24,6 +24,7 @@ from client.account import new_password, password_hash
 from client.cli_cases import cases_app, retention_app, scoreboard
 from client.cli_parked import parked_app
 from client.cli_registry import authorities_app, vocabulary_app
+from client.cli_status import status, systems
 from client.difference import consequence, differences
 from client.environment import read_files
 from client.legislation import Area, LegislationError, load
@@ -41,6 +42,8 @@ app.add_typer(cases_app, name="cases")
 app.add_typer(retention_app, name="retention")
 app.add_typer(parked_app, name="parked")
 app.command()(scoreboard)
+app.command()(status)
+app.command()(systems)
 console = Console()
 
 Url = Annotated[str, typer.Option(envvar="IMI_URL", show_envvar=True, help="The system's account.")]

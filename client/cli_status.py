@@ -1,0 +1,141 @@
+"""`imi status` and `imi systems`: is the exchange well, and are the systems that are connected to it?"""
+
+import asyncio
+import json
+import time
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from client.looking import BrokerDown, Looking, replicas
+from client.status import EXIT, Status, down, status_of
+from contracts.topology import INBOX_LENGTH, inbox_of
+
+console = Console()
+
+LookUrl = Annotated[
+    str, typer.Option(envvar="IMI_MANAGEMENT_URL", help="The management API, with an account that may look.")
+]
+Replicas = Annotated[
+    str, typer.Option(envvar="IMI_REPLICAS", help="Where replicas serve health and metrics: http://…, with commas.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="What a program can read.")]
+_LOOK_AGAIN_AFTER: Final = 1.0
+_COLOURS: Final = {"well": "green", "degraded": "yellow", "down": "red"}
+
+
+def status(
+    management_url: LookUrl,
+    replica_urls: Replicas = "",
+    *,
+    wait: Annotated[float, typer.Option(help="Look again for so many seconds, until it is well.")] = 0,
+    watch: Annotated[float, typer.Option(help="Look again every so many seconds, until interrupted.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say on one page whether the exchange is well. Exit status 0: well, 1: something has to be done, 2: down."""
+    urls = [url.strip() for url in replica_urls.split(",") if url.strip()]
+    if watch and not as_json:
+        _watch(management_url, urls, watch)
+    deadline = time.monotonic() + wait
+    while (found := asyncio.run(_status(management_url, urls))).state != "well" and time.monotonic() < deadline:
+        time.sleep(_LOOK_AGAIN_AFTER)
+    if as_json:
+        print(json.dumps(_json(found)))
+    else:
+        console.print(_page(found))
+    raise typer.Exit(EXIT[found.state])
+
+
+def _watch(url: str, urls: list[str], every: float) -> None:
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            live.update(_page(asyncio.run(_status(url, urls))), refresh=True)
+            time.sleep(every)
+
+
+async def _status(url: str, urls: list[str]) -> Status:
+    async with Looking(url) as looking:
+        try:
+            queues, asked = await asyncio.gather(looking.queues(), replicas(urls))
+        except BrokerDown as error:
+            return down(str(error))
+    return status_of(queues, asked)
+
+
+def _page(found: Status) -> Group:
+    services = Table("service", "replicas", "waiting", "in hand", "parked")
+    for one in found.services:
+        services.add_row(one.name, *map(str, (one.replicas, one.waiting, one.in_hand, one.parked)))
+    kinds = Table("queues", "how many", "waiting", "in hand", "longest")
+    for kind in found.kinds:
+        if kind.ready or kind.in_hand:
+            kinds.add_row(kind.name, str(kind.queues), str(kind.ready), str(kind.in_hand), kind.longest)
+    late = [
+        f"{what} {value:.1f} s" for what, value in (("lag", found.lag), ("oldest", found.oldest)) if value is not None
+    ]
+    ready = [f"{sum(one.ready for one in found.replicas)} of {len(found.replicas)} ready"] if found.replicas else []
+    lines = [Text(finding.text, style=_COLOURS[finding.state]) for finding in found.findings]
+    head = Text(found.state.upper(), style=f"bold {_COLOURS[found.state]}")
+    return Group(head, services, kinds, Text(", ".join([*ready, *late])), *lines)
+
+
+def _json(found: Status) -> dict[str, Any]:
+    return {
+        "state": found.state,
+        "findings": [asdict(one) for one in found.findings],
+        "services": [asdict(one) for one in found.services],
+        "queues": [
+            {name: getattr(one, name) for name in ("name", "queues", "ready", "in_hand", "longest")}
+            for one in found.kinds
+        ],
+        "replicas": [{"url": one.url, "ready": one.ready} for one in found.replicas],
+        "lag_seconds": found.lag,
+        "oldest_seconds": found.oldest,
+    }
+
+
+def systems(management_url: LookUrl, *, as_json: AsJson = False) -> None:
+    """List the connected systems: what is open, and what they have not read. Exit status 2 when the broker is down."""
+    try:
+        found = asyncio.run(_systems(management_url))
+    except BrokerDown as error:
+        console.print(f"[red]the broker cannot be asked[/red]: {error}")
+        raise typer.Exit(2) from error
+    if as_json:
+        print(json.dumps(found))
+        return
+    table = Table("system", "state", "connections", "readers", "unread", "of which in hand", "waiting commands")
+    for one in found:
+        row = [one[name] for name in ("system", "state", "connections", "readers", "unread", "in_hand", "waiting")]
+        table.add_row(*map(str, row), style="yellow" if one["unread"] > INBOX_LENGTH // 2 else None)
+    console.print(table)
+
+
+async def _systems(url: str) -> list[dict[str, Any]]:
+    async with Looking(url) as looking:
+        queues, connections, permitted = await asyncio.gather(
+            looking.queues(), looking.connections(), looking.permitted()
+        )
+    start = inbox_of("")
+    waiting = dict[str, int]()
+    for queue in queues:
+        if len(parts := queue.name.split(".")) == 3:
+            waiting[parts[2]] = waiting.get(parts[2], 0) + queue.ready
+    return [
+        {
+            "system": (name := queue.name.removeprefix(start)),
+            "state": "unknown" if permitted is None else "active" if name in permitted else "suspended",
+            "connections": connections.get(name, 0),
+            "readers": queue.consumers,
+            "unread": queue.ready + queue.in_hand,
+            "in_hand": queue.in_hand,
+            "waiting": waiting.get(name, 0),
+        }
+        for queue in sorted(queues, key=lambda one: one.name)
+        if queue.name.startswith(start)
+    ]
