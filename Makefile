@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check mails test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases chaos clean
+.PHONY: help setup lock lint docs docs-check mails test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases chaos sbom audit clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -71,6 +71,12 @@ prove-cases: setup ## ten thousand random commands on cases, while replicas of c
 
 chaos: setup ## faults on purpose under load, alone and together; nothing is lost (CHAOS_FLAGS="--seed 7 --seconds 600")
 	$(VENV)/python -m tests.chaos $(CHAOS_FLAGS)
+
+sbom: setup ## a bill of materials (CycloneDX) for each image, in .local/sbom
+	$(VENV)/python -m tools.sbom
+
+audit: setup ## known vulnerabilities of what is locked: ADVISORIES=<a folder or zip in the OSV format>
+	$(VENV)/python -m tools.audit $(ADVISORIES)
 
 clean: ## remove what was made here, but not the virtualenv
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,6 +3,7 @@ import hashlib
 import json
 import re
 import stat
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from deploy.compose import credentials as made
 from deploy.compose.images import pip_configuration
 from services.chassis.serving import FINISH_WITHIN
 from services.notifier import sending
+from tools.locks import IMAGES
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -21,6 +23,7 @@ CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONCE = ("credentials", "mongodb-users")
 PROCESSES = (*SERVICES, "provisioner")
 RECIPES = {name: (ROOT / "services" / name / "Dockerfile").read_text() for name in SERVICES}
+EVERY_RECIPE = {image: (folder / "Dockerfile").read_text() for image, folder in IMAGES.items()}
 PASSWORDS = {name: hashlib.sha256(name.encode()).hexdigest() for name in made.NAMES}
 
 
@@ -95,6 +98,19 @@ def test_image_holds_one_service_and_what_it_locks(name: str) -> None:
     assert set(re.findall(r"services/(\w+) services/", recipe)) == {"chassis", name}
     assert "\nUSER 10001:10001\n" in recipe
     assert not re.search(r"# syntax=|<<|--mount", recipe)
+
+
+@pytest.mark.parametrize("image", list(EVERY_RECIPE))
+def test_every_image_says_what_it_is_and_is_nobody(image: str) -> None:
+    """Name, version and base in its labels; a base with a version; packages by their hashes; a user without rights."""
+    recipe = EVERY_RECIPE[image]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f'org.opencontainers.image.title="{image}"' in recipe
+    assert f"\nARG VERSION={version}\n" in recipe
+    assert re.search(r"^ARG PYTHON_IMAGE=python:\d+\.\d+-slim$", recipe, re.MULTILINE)
+    assert recipe.count("pip install") == recipe.count("--no-deps --require-hashes") == 1
+    assert re.findall(r"^USER (.+)$", recipe, re.MULTILINE) == ["10001:10001"]
+    assert not re.search(r"^(ADD|ENV .*(PASS|KEY|SECRET|TOKEN))", recipe, re.MULTILINE)
 
 
 def test_volumes_get_a_file_for_every_setting_that_names_one() -> None:
