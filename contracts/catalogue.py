@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Final
 
-from contracts import casework, dates, directory, inbox, registry, translation
+from contracts import casework, dates, directory, inbox, notifier, registry, translation
 from contracts.types import Message
 
 SERVICE_COMMANDS: Final[Mapping[str, tuple[type[Message], ...]]] = {
     "registry": registry.COMMANDS,
     "casework": casework.COMMANDS,
     "translation": translation.COMMANDS,
-    "notifier": (),
+    "notifier": notifier.COMMANDS,
 }
 COMMANDS: Final[Mapping[str, type[Message]]] = {
     kind.TYPE: kind for kinds in SERVICE_COMMANDS.values() for kind in kinds

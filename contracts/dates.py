@@ -58,6 +58,8 @@ class Dates(Message):
     epoch: int = 1
     version: int
     area: Code
+    state: Code | None = None
+    """Without it nobody can know whether what asks for a step is still needed: it is told."""
     at: datetime
     deadlines: tuple[Deadline, ...]
     notices: tuple[Notice, ...] = ()

@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts.casework import CaseHead, CaseTrail, CaseView, File, Recount, Retention, Score, Verified
 from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard, SystemHappening, TrailEntry
 from contracts.languages import Language
+from contracts.notifier import Preferences, SentEmail
 from contracts.translation import Form
 from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId
 
@@ -57,6 +58,8 @@ class Outcome(Worded):
     verified: Verified | None = None
     retention: Retention | None = None
     recount: Recount | None = None
+    preferences: Preferences | None = None
+    emails: tuple[SentEmail, ...] | None = None
 
 
 class CaseUpdate(Worded):

@@ -109,6 +109,12 @@ RIGHTS: Final[Mapping[str, Rights]] = {
     "casework.show_trail.v1": Rights("whoever takes part in the case", "the outcome has `proof`"),
     "casework.list_cases.v1": Rights("an active authority", "the outcome has `cases`, and `next` when there is more"),
     "casework.show_scoreboard.v1": Rights("any system", "the outcome has `scores`"),
+    "notifier.set_preferences.v1": Rights("an active authority", "the outcome has `preferences`"),
+    "notifier.show_preferences.v1": Rights("an active authority", "the outcome has `preferences`"),
+    "notifier.list_emails.v1": Rights(
+        "an active authority, of itself or of one that it coordinates",
+        "the outcome has `emails`, the last first, and `next` when there is more",
+    ),
     "casework.verify_cases.v1": Rights("the operator", "the outcome has `verified`, and `next` for the next page"),
     "casework.run_retention.v1": Rights("the operator", "the outcome has `retention`"),
     "casework.recount_scores.v1": Rights("the operator", "the outcome has `recount`"),

@@ -155,6 +155,7 @@ class CaseDesk:
             epoch=self._settings.epoch,
             version=case.version,
             area=case.area,
+            state=case.state,
             at=entry["at"],
             deadlines=deadlines_of(case, rules.deadlines.remind if rules else (1,)),
             notices=notices_of(case, entry),

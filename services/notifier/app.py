@@ -6,19 +6,22 @@ from pathlib import Path
 import uvloop
 
 from contracts.directory import AuthorityState, Replayed, SystemState
+from contracts.notifier import COMMANDS
 from contracts.topology import OPERATOR, again_lane_of, expired_lane_of, lanes_of
 from services.chassis import catalogue, logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
+from services.chassis.public_holidays import PublicHolidays
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
-from services.notifier.handlers import Planner, no_commands
+from services.notifier.asking import Clerk
+from services.notifier.handlers import Planner
 from services.notifier.mail import Writer
 from services.notifier.sending import Pace, Sending
 from services.notifier.sentences import SENTENCES
 from services.notifier.settings import Settings, sender_of
-from services.notifier.smtp import Server, courier
+from services.notifier.smtp import couriers
 from services.notifier.store import Store
 
 NAME = "notifier"
@@ -26,11 +29,24 @@ NAME = "notifier"
 
 def sending_of(settings: Settings, store: Store) -> Sending:
     """Return the loop that sends what the store says is due."""
-    sender, server = sender_of(settings.mail_from), Server.at(settings.smtp_url.get_secret_value())
+    sender, server = sender_of(settings.mail_from), settings.server()
     texts = catalogue.read_all(Path(__file__).parent / "locale", SENTENCES)
     writer = Writer(texts, sender, settings.case_link, settings.preferences_link)
-    pace = Pace(settings.poll_every, settings.mails_per_turn, settings.give_up_after)
-    return Sending(store, writer, functools.partial(courier, server, sender.domain), pace)
+    pace = Pace(
+        settings.poll_every,
+        settings.mails_per_turn,
+        settings.smtp_connections,
+        settings.gather_for,
+        settings.give_up_after,
+    )
+    holidays = PublicHolidays.load(settings.calendar)
+    return Sending(
+        store,
+        writer,
+        holidays,
+        functools.partial(couriers, server, sender.domain, settings.smtp_connections),
+        pace,
+    )
 
 
 async def main() -> None:
@@ -39,22 +55,23 @@ async def main() -> None:
     logs.configure(NAME, settings.log_level)
     tracing.configure(NAME, settings.otlp_endpoint)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
-    store, url = Store(database), settings.amqp_url.get_secret_value()
+    store = Store(database, settings.lease, settings.domain_rate)
+    readers, url = store.readers, settings.amqp_url.get_secret_value()
     broker = open_broker(url)
     feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
-    feed.on(AuthorityState, store.authority_changed)
-    feed.on(SystemState, store.system_connected)
-    feed.on(Replayed, store.replayed)
-    replay.on(Replayed, store.replayed)
-    comparing = Comparing(replay, store.compare, settings.compare_every)
+    feed.on(AuthorityState, readers.authority_changed)
+    feed.on(SystemState, readers.system_connected)
+    feed.on(Replayed, readers.replayed)
+    replay.on(Replayed, readers.replayed)
+    comparing = Comparing(replay, readers.compare, settings.compare_every)
 
     async def lanes() -> list[str]:
-        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
+        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await readers.systems()])]
 
     async def dates() -> list[str]:
         return [f"{NAME}.dates"]
 
-    desk, planner = Desk((), settings.max_body, no_commands), Planner(store, settings.gather_for)
+    desk, planner = Desk(COMMANDS, settings.max_body, Clerk(store)), Planner(store, settings.gather_for)
     sending = sending_of(settings, store)
     parts = Parts(
         broker,

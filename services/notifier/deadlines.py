@@ -13,6 +13,9 @@ Stage = Literal["reminder", "overdue", "escalated"]
 WEEK: Final = timedelta(days=7)
 WEEKS: Final = 8
 """For so many weeks an authority, and who coordinates it, is told of what is overdue."""
+LATE: Final = timedelta(minutes=5)
+"""What goes out later than that is late: it is told with whatever else is, and raises an alert."""
+ANY_STATE: Final = "*"
 _FIRST_PAUSE: Final = timedelta(seconds=5)
 _LONGEST_PAUSE: Final = timedelta(minutes=30)
 
@@ -21,7 +24,8 @@ _LONGEST_PAUSE: Final = timedelta(minutes=30)
 class Step:
     """One mail to one authority, however many addresses it has. `at` is when it is to go out.
 
-    `number` tells apart the mails of one stage: days before a deadline, weeks after it.
+    `number` tells apart the mails of one stage: days before a deadline, weeks after it. What is not `urgent` may wait
+    for the summary of the day.
     """
 
     kind: Kind
@@ -30,6 +34,7 @@ class Step:
     due: datetime
     at: datetime
     number: int = 0
+    urgent: bool = True
 
     @property
     def key(self) -> str:
@@ -41,13 +46,15 @@ class Step:
 class Plan:
     """All mails that a version of a case calls for; none when every deadline is met or void.
 
-    `awaited` is what is awaited of whom, overdue or not: `acceptance/HU-…`.
+    `awaited` is what is awaited of whom, overdue or not: `acceptance/HU-…`; by when, `acceptance@2026-…`; and in which
+    state the case is: `in/referred`.
     """
 
     case: str
     version: int
     steps: tuple[Step, ...]
     awaited: tuple[str, ...] = ()
+    area: str = ""
 
 
 def plan_of(dates: Dates, now: datetime) -> Plan:
@@ -56,8 +63,19 @@ def plan_of(dates: Dates, now: datetime) -> Plan:
     Once it has, the authority is told at once and then weekly, and from the first week on who coordinates it, too.
     """
     steps = {step.key: step for deadline in dates.deadlines for step in _steps(deadline, now)}
-    awaited = dict.fromkeys(f"{deadline.kind}/{deadline.authority}" for deadline in dates.deadlines)
-    return Plan(dates.case, dates.version, tuple(steps.values()), tuple(awaited))
+    return Plan(dates.case, dates.version, tuple(steps.values()), tuple(_awaited(dates)), dates.area)
+
+
+def _awaited(dates: Dates) -> dict[str, None]:
+    """In their order, each once."""
+    whom = [f"{deadline.kind}/{deadline.authority}" for deadline in dates.deadlines]
+    when = [until(deadline.kind, in_milliseconds(deadline.due)) for deadline in dates.deadlines]
+    return dict.fromkeys((*whom, *when, f"in/{dates.state or ANY_STATE}"))
+
+
+def until(kind: Kind, due: datetime) -> str:
+    """Return how it is noted that something is awaited until then."""
+    return f"{kind}@{due.isoformat()}"
 
 
 def _steps(deadline: Deadline, now: datetime) -> Iterator[Step]:
@@ -77,7 +95,7 @@ def _reminders(deadline: Deadline, due: datetime, now: datetime) -> Iterator[Ste
     ahead = [number for number in days if due - timedelta(days=number) >= now] or days[-1:]
     for number in ahead:
         at = max(due - timedelta(days=number), now)
-        yield Step(deadline.kind, "reminder", deadline.authority, due, at, number)
+        yield Step(deadline.kind, "reminder", deadline.authority, due, at, number, urgent=number == days[-1])
 
 
 def is_pointless(step: Step, now: datetime) -> bool:

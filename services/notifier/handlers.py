@@ -1,4 +1,4 @@
-"""Dates in, plans out; and the lanes on which there is nothing to command yet."""
+"""Dates in, plans out."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,6 @@ from typing import Protocol
 from contracts.dates import AllDates, Dates
 from services.chassis import tracing
 from services.chassis.delivery import Delivery, Handled
-from services.chassis.desk import Answer
-from services.chassis.intake import Command
 from services.notifier import metrics
 from services.notifier.deadlines import Plan, in_milliseconds, plan_of
 from services.notifier.notices import Told, told_by
@@ -56,12 +54,6 @@ class Planner:
         for one in told:
             metrics.PLANNED.labels(one.kind, "notice").inc()
         return [Handled() for _ in deliveries]
-
-
-async def no_commands(commands: Sequence[Command]) -> Sequence[Answer]:
-    """Carry out what the notifier can be told to do: nothing, for no type passes the intake."""
-    assert not commands
-    return ()
 
 
 def _dates(delivery: Delivery) -> tuple[Dates, ...]:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from contracts.dates import Dates, DeadlineKind, NoticeKind
 from contracts.identity import derived_uuid
+from services.notifier.deadlines import ANY_STATE
 
 RegistrationKind = Literal[
     "registration-approved", "registration-refused", "registration-suspended", "registration-reinstated"
@@ -19,6 +20,8 @@ AWAITS: Final[Mapping[Kind, DeadlineKind]] = {
     "clarification-asked": "clarification",
 }
 """Kinds that ask for something, and for what: who has done it meanwhile need not be told any more."""
+_ASK_WHILE: Final[Mapping[Kind, str]] = {"approval-asked": "awaiting-approval", "referred": "referred"}
+"""Kinds that ask for something that has no date, and in which state a case awaits it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,13 @@ def _due(dates: Dates, kind: DeadlineKind | None, authority: str) -> datetime | 
 
 
 def still_needed(told: Iterable[Told], awaited: Set[tuple[str, str]]) -> list[Told]:
-    """Return what is still worth telling; `awaited` are pairs of a case and what is awaited in it of whom."""
-    return [
-        one for one in told if one.kind not in AWAITS or (one.case, f"{AWAITS[one.kind]}/{one.authority}") in awaited
-    ]
+    """Return what is still worth telling; `awaited` are pairs of a case and what its plan says of it."""
+    return [one for one in told if _is_needed(one, awaited)]
+
+
+def _is_needed(one: Told, awaited: Set[tuple[str, str]]) -> bool:
+    if one.kind in AWAITS:
+        return (one.case, f"{AWAITS[one.kind]}/{one.authority}") in awaited
+    if one.kind in _ASK_WHILE:
+        return any((one.case, f"in/{state}") in awaited for state in (_ASK_WHILE[one.kind], ANY_STATE))
+    return True

@@ -1,10 +1,12 @@
-"""Mails to the SMTP server: one connection for many, and what its replies mean."""
+"""Mails to the SMTP server: a few connections for many, and what its replies mean."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
@@ -27,11 +29,6 @@ _LONGEST_REPLY: Final = 200
 class Away(Exception):
     """The server takes nothing from us now: unreachable, shutting down, or not accepting who we are."""
 
-    def __init__(self, fault: str, *, over_a_mail: bool = False) -> None:
-        """`over_a_mail`: the connection broke while this mail was handed over, which may be the mail's fault."""
-        super().__init__(fault)
-        self.over_a_mail = over_a_mail
-
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -42,7 +39,10 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The server may take this mail later (4xx)."""
+    """The server may take this mail later (4xx), or the connection broke over it, which may be the mail's fault.
+
+    In that case the server may have taken it after all.
+    """
 
     reply: str
 
@@ -66,29 +66,39 @@ class Server:
     tls: bool
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    encrypted: bool = False
+    """Whether nothing is said in the clear: without STARTTLS no login and no mail."""
+    authorities: Path | None = None
+    """The certificates that vouch for the server's; by default those that the machine trusts."""
 
     @classmethod
-    def at(cls, url: str) -> Self:
+    def at(cls, url: str, *, encrypted: bool = False, authorities: Path | None = None) -> Self:
         """Read `smtp://[user:password@]host[:port]` or `smtps://`. Raises `ValueError` for anything else."""
         parts = urlsplit(url)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
             raise ValueError("not smtp://[user:password@]host:port")
         tls = parts.scheme == "smtps"
         user, password = (unquote(text) if text else None for text in (parts.username, parts.password))
-        return cls(parts.hostname, parts.port or (465 if tls else 25), tls, user, password)
+        port = parts.port or (465 if tls else 25)
+        return cls(parts.hostname, port, tls, user, password, encrypted=encrypted, authorities=authorities)
+
+    def start_tls(self) -> bool | None:
+        """Say whether to change over to TLS: if none is said, when the server offers it."""
+        return False if self.tls else True if self.encrypted else None
 
 
 class Courier:
     """Hands mails to the server, over a connection that the first one opens."""
 
-    def __init__(self, server: Server, own_name: str) -> None:
-        """`own_name` is the domain by which the server is greeted."""
+    def __init__(self, server: Server, own_name: str, context: ssl.SSLContext) -> None:
+        """`own_name` is the domain by which the server is greeted; `context` checks its certificate."""
         self._server = server
         self._own_name = own_name
+        self._context = context
         self._open: SMTP | None = None
 
     async def send(self, mail: EmailMessage, address: str) -> Reply:
-        """Hand over a mail to one address. Raises `Away`: if `over_a_mail`, the server may have taken it after all."""
+        """Hand over a mail to one address. Raises `Away`."""
         smtp = await self._connected()
         try:
             async with asyncio.timeout(SEND_WITHIN):
@@ -98,7 +108,7 @@ class Courier:
             raise
         except (SMTPException, OSError) as error:
             self._close()
-            raise Away(_fault(error), over_a_mail=True) from error
+            return Postponed(_fault(error))
 
     async def quit(self) -> None:
         """Say good-bye if there is a connection, and end it."""
@@ -130,7 +140,8 @@ class Courier:
             password=self._server.password,
             local_hostname=self._own_name,
             use_tls=self._server.tls,
-            start_tls=False if self._server.tls else None,  # None: when the server offers it
+            start_tls=self._server.start_tls(),
+            tls_context=self._context,
             timeout=SEND_WITHIN,
         )
 
@@ -140,10 +151,34 @@ class Courier:
             smtp.close()
 
 
+class Couriers:
+    """Hands mails to the server over so many connections at the most; who finds none free waits for one."""
+
+    def __init__(self, server: Server, own_name: str, connections: int) -> None:
+        """`own_name` is the domain by which the server is greeted."""
+        context = ssl.create_default_context(cafile=server.authorities)
+        self._all = [Courier(server, own_name, context) for _ in range(connections)]
+        self._free = list(self._all)
+        self._places = asyncio.Semaphore(connections)
+
+    async def send(self, mail: EmailMessage, address: str) -> Reply:
+        """Hand over a mail to one address. Raises `Away`."""
+        async with self._places:
+            courier = self._free.pop()  # the last one used: others are opened only when it is busy
+            try:
+                return await courier.send(mail, address)
+            finally:
+                self._free.append(courier)
+
+    async def quit(self) -> None:
+        """End all connections."""
+        await asyncio.gather(*(courier.quit() for courier in self._all))
+
+
 @asynccontextmanager
-async def courier(server: Server, own_name: str) -> AsyncIterator[Courier]:
-    """Have a courier for as long as the block runs."""
-    made = Courier(server, own_name)
+async def couriers(server: Server, own_name: str, connections: int) -> AsyncIterator[Couriers]:
+    """Have couriers for as long as the block runs."""
+    made = Couriers(server, own_name, connections)
     try:
         yield made
     finally:

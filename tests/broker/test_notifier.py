@@ -24,13 +24,15 @@ from deploy.local.mail import Mailbox, mail_server
 from deploy.local.ports import Ports
 from deploy.local.waiting import until
 from services.chassis import mongo
+from services.chassis.public_holidays import PublicHolidays
 from services.notifier.deadlines import plan_of
 from services.notifier.mail import Writer
 from services.notifier.notices import Told
+from services.notifier.records import Email, Emails
 from services.notifier.sending import Pace, Sending
 from services.notifier.sentences import SENTENCES
-from services.notifier.smtp import Away, Server, courier
-from services.notifier.store import Email, Store
+from services.notifier.smtp import Away, Server, couriers
+from services.notifier.store import Store
 from tests.world import World
 
 pytestmark = pytest.mark.servers
@@ -39,6 +41,9 @@ AUTHORITY = "HU-ABCD1234"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DUE = START + 7 * DAY
+MINUTE = timedelta(minutes=1)
+END = DUE + 99 * DAY + MINUTE
+HOLIDAYS = PublicHolidays()
 WRITER = Writer({"en": SENTENCES}, Address(addr_spec="exchange@imi.example"), "https://imi.example/{case}")
 
 
@@ -68,12 +73,13 @@ class Post:
 
     @property
     def store(self) -> Store:
-        return Store(self.database)
+        return Store(self.database, domain_rate=1000)
 
     def sending(self, store: Store | None = None, poll_every: timedelta = timedelta(milliseconds=20)) -> Sending:
         """A replica's loop."""
-        carrier = partial(courier, Server("127.0.0.1", self.ports[self.listens], tls=False), "imi.example")
-        return Sending(store or self.store, WRITER, carrier, Pace(poll_every, 10, 5 * DAY), lambda: self.now)
+        carriers = partial(couriers, Server("127.0.0.1", self.ports[self.listens], tls=False), "imi.example", 2)
+        pace = Pace(poll_every, 10, 2, timedelta(minutes=1), 2 * DAY)
+        return Sending(store or self.store, WRITER, HOLIDAYS, carriers, pace, clock=lambda: self.now)
 
     async def turn(self, at: datetime, store: Store | None = None) -> None:
         """Set the clock, and send what is due."""
@@ -89,7 +95,7 @@ class Post:
 
     async def contact(self, version: int, *addresses: str) -> None:
         """Have the registry tell how the authority is written to."""
-        await self.store.authority_changed(authority(version, *addresses))
+        await self.store.readers.authority_changed(authority(version, *addresses))
 
     @property
     def subjects(self) -> list[str]:
@@ -138,11 +144,11 @@ async def test_a_deadline_is_reminded_of_once_and_called_overdue_and_after_weeks
     """Nothing before its time, then the reminder, then the overdue mail; of the weeks slept through only the last."""
     case, arrived = number(), []
     await post.plan(case, 1, DUE)
-    for at in (START, DUE - 2 * DAY - HOUR, DUE - 2 * DAY, DUE - HOUR, DUE, DUE + HOUR, DUE + 99 * DAY):
+    for at in (START, DUE - 2 * DAY - HOUR, DUE - 2 * DAY, DUE - HOUR, DUE, DUE + HOUR, DUE + 99 * DAY, END):
         await post.turn(at)
         arrived.append(post.subjects)
     reminded, both = ["Please"], ["Please", "Overdue:"]
-    assert arrived == [[], [], reminded, reminded, both, both, [*both, "Overdue:"]]
+    assert arrived == [[], [], reminded, reminded, both, both, both, [*both, "Overdue:"]]
     assert all(case in mail["Subject"] for mail in post.mailbox.mails)
     document = await post.database["deadlines"].find_one({"_id": case})
     assert document
@@ -162,12 +168,12 @@ async def test_several_replicas_send_each_mail_once(post: Post) -> None:
     cases = [number() for _ in range(40)]
     for case in cases:
         await post.plan(case, 1, DUE)
-    post.now = DUE - DAY
-    loops = [post.sending(Store(post.database)) for _ in range(3)]
+    post.now = DUE - 2 * DAY
+    loops = [post.sending(post.store) for _ in range(3)]
     for loop in loops:
         await loop.begin()
     await asyncio.to_thread(until, lambda: len(post.mailbox.mails) >= 80, "mails are missing", 30)
-    post.now = DUE + HOUR
+    post.now = DUE
     await asyncio.to_thread(until, lambda: len(post.mailbox.mails) >= 160, "mails are missing", 30)
     for loop in loops:
         await loop.end()
@@ -186,11 +192,11 @@ async def test_newer_dates_cancel_and_older_ones_change_nothing(post: Post) -> N
     await post.plan(done, 3, DUE)
     await post.plan(moved, 3, DUE + 30 * DAY)
     await post.plan(repeated, 2, DUE + 30 * DAY)
-    await post.turn(DUE + HOUR)
+    await post.turn(DUE)
     assert len(post.mailbox.mails) == 1
     assert repeated in post.mailbox.mails[0]["Subject"]
     await post.plan(repeated, 3)
-    await post.turn(DUE + 29 * DAY)
+    await post.turn(DUE + 28 * DAY)
     assert moved in post.mailbox.mails[1]["Subject"]
     assert post.subjects == ["Overdue:", "Please"]
 
@@ -213,13 +219,13 @@ async def test_dates_that_come_while_a_mail_is_in_hand_lead_to_no_second_one(pos
     """The claim outlives the plan it was made under; but its holder learns that the case has moved on."""
     case = number()
     await post.plan(case, 1, DUE)
-    first = await post.store.claim(DUE)
+    first = await post.store.deadlines.claim(DUE)
     assert first
     await post.plan(case, 2, DUE)
-    assert await post.store.claim(DUE + timedelta(seconds=1)) is None
-    assert not await post.store.holds(first, DUE)
-    await post.store.settle(first)
-    second = await post.store.claim(DUE)
+    assert await post.store.deadlines.claim(DUE + timedelta(seconds=1)) is None
+    assert not await post.store.deadlines.holds(first, DUE)
+    await post.store.deadlines.settle(first)
+    second = await post.store.deadlines.claim(DUE)
     assert second
     assert {first.step.stage, second.step.stage} == {"reminder", "overdue"}
 
@@ -228,28 +234,30 @@ async def test_a_lease_that_has_run_out_passes_on(post: Post) -> None:
     """What a dead replica held is taken up by another, and the dead one's word counts no more."""
     case = number()
     await post.plan(case, 1, DUE)
-    lost = await post.store.claim(DUE)
-    taken = await post.store.claim(DUE + HOUR)
+    lost = await post.store.deadlines.claim(DUE)
+    taken = await post.store.deadlines.claim(DUE + HOUR)
     assert lost
     assert taken
     assert (lost.step, lost.token != taken.token) == (taken.step, True)
-    await post.store.settle(lost)
-    assert await post.store.holds(taken, DUE + HOUR)
+    await post.store.deadlines.settle(lost)
+    assert await post.store.deadlines.holds(taken, DUE + HOUR)
 
 
 async def test_a_repeat_after_a_crash_has_the_same_message_id(post: Post) -> None:
     """A replica that dies between the server's 250 and its own note sends again: the one window there is."""
     case = number()
     await post.plan(case, 1, DUE)
+    dying = post.store
+    dying.emails = Dying(post.database["emails"])
     with pytest.raises(asyncio.CancelledError):
-        await post.turn(DUE - DAY, Dying(post.database))
-    await post.turn(DUE - DAY + HOUR)
+        await post.turn(DUE - 2 * DAY, dying)
+    await post.turn(DUE - 2 * DAY + HOUR)
     first, second = (str(mail["Message-ID"]) for mail in post.mailbox.mails)
     assert first == second
     assert len(await post.emails()) == 1
 
 
-class Dying(Store):
+class Dying(Emails):
     """A store whose process ends when it is to remember a mail."""
 
     async def record(self, email: Email) -> None:
@@ -264,9 +272,9 @@ async def test_a_server_that_is_away_loses_nothing(post: Post) -> None:
     post.listens = "nobody"
     for _ in range(3):
         with pytest.raises(Away):
-            await post.turn(DUE + HOUR)
+            await post.turn(DUE)
     post.listens = "smtp"
-    await post.turn(DUE + HOUR)
+    await post.turn(DUE)
     assert {case for case in cases for mail in post.mailbox.mails if case in mail["Subject"]} == cases
     assert len(post.mailbox.mails) == 5
 
@@ -299,7 +307,7 @@ async def test_what_has_happened_is_gathered_for_a_minute_and_told_once_by_which
     await post.turn(START + minute / 2)
     assert post.mailbox.mails == []
     post.now = START + minute
-    loops = [post.sending(Store(post.database)) for _ in range(3)]
+    loops = [post.sending(post.store) for _ in range(3)]
     for loop in loops:
         await loop.begin()
     await asyncio.to_thread(until, lambda: bool(post.mailbox.mails), "no mail came", 30)

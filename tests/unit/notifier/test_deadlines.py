@@ -6,7 +6,18 @@ from itertools import pairwise
 import pytest
 
 from contracts.dates import Dates, Deadline
-from services.notifier.deadlines import WEEK, WEEKS, Plan, Stage, Step, in_milliseconds, is_pointless, next_try, plan_of
+from services.notifier.deadlines import (
+    WEEK,
+    WEEKS,
+    Plan,
+    Stage,
+    Step,
+    in_milliseconds,
+    is_pointless,
+    next_try,
+    plan_of,
+    until,
+)
 
 CASE = "7Q4M-0000-1111"
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -47,7 +58,7 @@ def test_each_deadline_has_its_reminders_before_it(
     plan = plan_of(dates(deadline), NOW)
     assert in_stage(plan, "reminder") == reminders
     assert {step.due for step in plan.steps} == {due}
-    assert plan.awaited == ("acceptance/HU-ABCD1234",)
+    assert plan.awaited == ("acceptance/HU-ABCD1234", until("acceptance", due), "in/*")
 
 
 def test_what_is_overdue_is_told_weekly_and_from_the_first_week_on_to_the_coordinator_too() -> None:

@@ -1,207 +1,141 @@
-"""What the loop does with a step that is due, whatever the SMTP server and the database say."""
+"""What becomes of a step that is due and of what waits to be told, whatever the SMTP server and the database do."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.headerregistry import Address
-from email.message import EmailMessage
 
 import pytest
 from pymongo.errors import AutoReconnect
 
-from contracts.dates import NoticeKind
-from services.notifier.deadlines import Stage, Step
-from services.notifier.mail import Contact, Writer
-from services.notifier.notices import Told
-from services.notifier.sending import Pace, Sending
-from services.notifier.sentences import SENTENCES
+from contracts.notifier import Preferences, Wish
+from services.notifier.letters import Due, Undeliverable
+from services.notifier.notices import Kind, Told
 from services.notifier.smtp import Away, Postponed, Refused, Reply, Taken
-from services.notifier.store import Claim, Email, Gathered
+from services.notifier.waiting import Waits
+from tests.unit.notifier.keeping import (
+    AREA,
+    AUTHORITY,
+    CASE,
+    CONTACT,
+    COORDINATOR,
+    DAY,
+    NOW,
+    Keeping,
+    Server,
+    sending,
+    step,
+)
 
-CASE, AUTHORITY = "7Q4M-0000-1111", "HU-ABCD1234"
-NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
-DAY = timedelta(days=1)
-CONTACT = Contact(("a@x.example", "b@x.example"), ("hu",), "HU")
-WRITER = Writer({"en": SENTENCES}, Address(addr_spec="exchange@imi.example"), "{case}")
-
-
-def step(stage: Stage = "overdue", due: datetime = NOW) -> Step:
-    return Step("answer", stage, AUTHORITY, due, due)
-
-
-@dataclass
-class Case:
-    """A case in memory, with one step that is due: a store as far as the loop needs it."""
-
-    steps: list[Step]
-    contact_known: Contact | None = CONTACT
-    stands: Callable[[], bool] = lambda: True
-    ended: list[str] = field(default_factory=list)
-    emails: dict[str, Email] = field(default_factory=dict)
-    notices: list[Told] = field(default_factory=list)
-    still_awaited: set[tuple[str, str]] = field(default_factory=set)
-
-    async def claim(self, now: datetime) -> Claim | None:
-        return Claim(CASE, 1, "token", self.steps[0], tries=0) if self.steps else None
-
-    async def holds(self, claim: Claim, now: datetime) -> bool:
-        return self.stands()
-
-    async def settle(self, claim: Claim) -> None:
-        self._end("settled")
-
-    async def defer(self, claim: Claim, until: datetime) -> None:
-        self._end("deferred")
-
-    async def release(self, claim: Claim) -> None:
-        self._end("released")
-
-    def _end(self, how: str) -> None:
-        self.ended.append(how)
-        del self.steps[0]
-
-    async def contact(self, authority: str) -> Contact | None:
-        return self.contact_known
-
-    async def recorded(self, ids: list[str]) -> set[str]:
-        return set(ids) & self.emails.keys()
-
-    async def record(self, email: Email) -> None:
-        self.emails.setdefault(email.id, email)
-
-    async def gather(self, now: datetime) -> Gathered | None:
-        return Gathered(AUTHORITY, "token", tuple(self.notices), NOW) if self.notices else None
-
-    async def awaited(self, cases: Iterable[str]) -> set[tuple[str, str]]:
-        return self.still_awaited
-
-    async def told(self, gathered: Gathered, now: datetime) -> None:
-        self.ended.append("told")
-        self.notices.clear()
-
-    async def tell_later(self, gathered: Gathered, until: datetime) -> None:
-        self.ended.append("later")
-        self.notices.clear()
-
-    @property
-    def outcomes(self) -> dict[str | None, str]:
-        """How the mails ended, by address."""
-        return {email.to: email.outcome for email in self.emails.values()}
-
-
-@dataclass
-class Server:
-    """An SMTP server that answers as the table says: by address, else that it takes the mail."""
-
-    replies: dict[str, Reply | Exception] = field(default_factory=dict)
-    mails: list[EmailMessage] = field(default_factory=list)
-
-    @asynccontextmanager
-    async def courier(self) -> AsyncIterator["Server"]:
-        yield self
-
-    async def send(self, mail: EmailMessage, address: str) -> Reply:
-        reply = self.replies.get(address, Taken("250 kept"))
-        if isinstance(reply, Exception):
-            raise reply
-        if isinstance(reply, Taken):
-            self.mails.append(mail)
-        return reply
-
-
-def sending(case: Case, server: Server, now: datetime = NOW) -> Sending:
-    return Sending(case, WRITER, server.courier, Pace(timedelta(seconds=1), 10, 5 * DAY), lambda: now)
+DAILY = Preferences(hour=8, general=Wish(gathered=True))
+SUMMARY = datetime(2026, 3, 3, 7, tzinfo=UTC)
+"""Tuesday, eight o'clock in Budapest."""
 
 
 @pytest.mark.parametrize(
     ("reply", "late", "ended", "outcome"),
     [
-        pytest.param(Taken("250 kept"), 0 * DAY, "settled", "sent", id="taken"),
-        pytest.param(Refused("550 no such user"), 0 * DAY, "settled", "failed", id="refused: never again"),
-        pytest.param(Postponed("450 later"), 4 * DAY, "deferred", None, id="postponed: again later"),
-        pytest.param(Postponed("450 later"), 6 * DAY, "settled", "failed", id="postponed for too long"),
+        pytest.param(Taken("250 kept"), 0 * DAY, ["settled"], "sent", id="taken"),
+        pytest.param(Refused("550 no such user"), 0 * DAY, ["coordinator told", "settled"], "failed", id="refused"),
+        pytest.param(Postponed("450 later"), 1 * DAY, ["deferred"], None, id="postponed: again later"),
+        pytest.param(Postponed("450 later"), 3 * DAY, ["coordinator told", "settled"], "failed", id="for too long"),
     ],
 )
-async def test_what_the_server_says_decides(reply: Reply, late: timedelta, ended: str, outcome: str | None) -> None:
-    """One address's trouble does not keep the mail from the other."""
-    case, server = Case([step()]), Server({"a@x.example": reply})
-    assert await sending(case, server, NOW + late).turn() is False
-    assert case.ended == [ended]
-    assert case.outcomes == {"b@x.example": "sent"} | ({"a@x.example": outcome} if outcome else {})
+async def test_what_the_server_says_decides(
+    reply: Reply, late: timedelta, ended: list[str], outcome: str | None
+) -> None:
+    """One address's trouble does not keep the mail from the other; of what does not arrive the coordinator is told."""
+    keeping, server = Keeping([step()], begun=True), Server({"a@x.example": reply})
+    assert await sending(keeping, server, NOW + late).turn() is False
+    assert keeping.ended == ended
+    assert keeping.outcomes == {"b@x.example": "sent"} | ({"a@x.example": outcome} if outcome else {})
+    assert keeping.marked == ({"a@x.example": reply.reply} if isinstance(reply, Refused) else {})
+
+
+async def test_an_address_that_was_refused_is_not_tried_again() -> None:
+    """No connection, no second word to the coordinator; but it is remembered that the mail did not go."""
+    keeping, server = Keeping([step()], marked={"a@x.example": "550 no such user"}), Server()
+    await sending(keeping, server).turn()
+    assert [mail["To"] for mail in server.mails] == ["b@x.example"]
+    assert (keeping.ended, keeping.outcomes["a@x.example"]) == (["settled"], "failed")
+
+
+async def test_a_mail_whose_domain_has_had_enough_for_now_waits_without_a_try() -> None:
+    """The others go."""
+    contact = replace(CONTACT, addresses=("a@x.example", "b@y.example"))
+    keeping, server = Keeping([step()], contact=contact, slots={"x.example": NOW + DAY}), Server()
+    await sending(keeping, server).turn()
+    assert [mail["To"] for mail in server.mails] == ["b@y.example"]
+    assert keeping.ended == ["not yet"]
 
 
 async def test_a_second_try_leaves_out_who_has_the_mail() -> None:
     """After one of two addresses was postponed, only that one is tried again."""
-    case, server = Case([step(), step()]), Server({"a@x.example": Postponed("450 later")})
-    await replace_after_first(case, server)
-    assert case.ended == ["deferred", "settled"]
-    assert [mail["To"] for mail in server.mails] == ["b@x.example", "a@x.example"]
-
-
-async def replace_after_first(case: Case, server: Server) -> None:
-    """A turn with what the server says at first, and one when it takes everything."""
-    rest = case.steps[1:]
-    del case.steps[1:]
-    await sending(case, server).turn()
+    keeping, server = Keeping([step()]), Server({"a@x.example": Postponed("450 later")})
+    await sending(keeping, server).turn()
     server.replies.clear()
-    case.steps.extend(rest)
-    await sending(case, server).turn()
+    keeping.steps, keeping.begun = [step()], True
+    await sending(keeping, server).turn()
+    assert keeping.ended == ["deferred", "settled"]
+    assert [mail["To"] for mail in server.mails] == ["b@x.example", "a@x.example"]
 
 
 @pytest.mark.parametrize(
     ("late", "ended", "outcomes"),
-    [(4 * DAY, "deferred", {}), (6 * DAY, "settled", {None: "failed"})],
+    [(1 * DAY, "deferred", {}), (3 * DAY, "settled", {None: "failed"})],
 )
 async def test_an_authority_nobody_has_heard_of_is_waited_for(
     late: timedelta, ended: str, outcomes: dict[str | None, str]
 ) -> None:
     """Its contacts may still come; in the end the mail is remembered as failed."""
-    case = Case([step()], contact_known=None)
-    await sending(case, Server(), NOW + late).turn()
-    assert (case.ended, case.outcomes) == ([ended], outcomes)
+    keeping = Keeping([step()], contact=None, begun=True)
+    await sending(keeping, Server(), NOW + late).turn()
+    assert (keeping.ended, keeping.outcomes) == ([ended], outcomes)
 
 
-@pytest.mark.parametrize("over_a_mail", [False, True])
-async def test_a_server_that_is_away_ends_the_turn_and_costs_no_mail(over_a_mail: bool) -> None:
-    """The step stays due; if the connection broke over this mail, others are tried before it."""
-    case, server = Case([step()]), Server({"b@x.example": Away("gone", over_a_mail=over_a_mail)})
+async def test_a_server_that_is_away_ends_the_turn_and_costs_no_mail() -> None:
+    """The step stays due, and so does what waits to be told."""
+    keeping = Keeping([step()], [news("replied")])
+    server = Server({"b@x.example": Away("gone")})
     with pytest.raises(Away):
-        await sending(case, server).turn()
-    assert case.ended == ["deferred" if over_a_mail else "released"]
-    assert case.outcomes == {"a@x.example": "sent"}
+        await sending(keeping, server).turn()
+    assert keeping.ended == ["released"]
+    assert keeping.outcomes == {"a@x.example": "sent"}
+    keeping.contact = replace(CONTACT, addresses=("b@x.example",))
+    with pytest.raises(Away):
+        await sending(keeping, server).turn()
+    assert (keeping.ended, len(keeping.waiting_ones)) == (["released"], 1)
 
 
 async def test_a_case_that_has_moved_on_gets_no_mail() -> None:
     """The claim is looked at before each address: a newer version, or a lost lease, stops the rest."""
     answers = iter([True, False])
-    case, server = Case([step()], stands=lambda: next(answers)), Server()
-    await sending(case, server).turn()
-    assert case.ended == ["released"]
-    assert case.outcomes == {"a@x.example": "sent"}
+    keeping, server = Keeping([step()], stands=lambda: next(answers)), Server()
+    await sending(keeping, server).turn()
+    assert keeping.ended == ["released"]
+    assert keeping.outcomes == {"a@x.example": "sent"}
 
 
 async def test_a_reminder_that_comes_too_late_is_dropped() -> None:
     """Once the deadline has passed only the overdue mail goes out."""
-    case, server = Case([step("reminder"), step("overdue")]), Server()
-    await sending(case, server).turn()
-    assert case.ended == ["settled", "settled"]
-    assert len(server.mails) == 2
+    keeping, server = Keeping([replace(step("reminder"), due=NOW), step("overdue")]), Server()
+    await sending(keeping, server).turn()
+    assert keeping.ended == ["settled", "settled"]
     assert all("Overdue" in mail["Subject"] for mail in server.mails)
+    assert len(server.mails) == 2
 
 
 async def test_what_is_no_address_fails_and_the_others_get_their_mail() -> None:
-    """A wrong address is remembered as failed; no server is asked about it."""
-    case = Case([step()], contact_known=replace(CONTACT, addresses=("a(b)@x.example", "b@x.example")))
-    await sending(case, Server()).turn()
-    assert case.outcomes == {"a(b)@x.example": "failed", "b@x.example": "sent"}
+    """A wrong address is remembered as failed; no server is asked about it, and the coordinator hears of it."""
+    keeping = Keeping([step()], contact=replace(CONTACT, addresses=("a(b)@x.example", "b@x.example")))
+    await sending(keeping, Server()).turn()
+    assert keeping.outcomes == {"a(b)@x.example": "failed", "b@x.example": "sent"}
+    assert keeping.ended == ["coordinator told", "settled"]
 
 
-async def test_a_mistake_of_ours_puts_the_step_off_and_stops_nothing() -> None:
-    """A case that cannot be written, for a reason nobody thought of, does not keep the others from theirs."""
-    case = Case([step(), step()], contact_known=replace(CONTACT, country="??"))
-    assert await sending(case, Server()).turn() is False
-    assert case.ended == ["deferred", "deferred"]
+async def test_a_mistake_of_ours_puts_the_mail_off_and_stops_nothing() -> None:
+    """What cannot be written, for a reason nobody thought of, does not keep the others from theirs."""
+    keeping = Keeping([step(), step()], contact=replace(CONTACT, country="??"))
+    assert await sending(keeping, Server()).turn() is False
+    assert keeping.ended == ["deferred", "deferred"]
 
 
 async def test_a_database_that_is_away_leaves_the_claim_to_its_lease() -> None:
@@ -210,72 +144,154 @@ async def test_a_database_that_is_away_leaves_the_claim_to_its_lease() -> None:
     def away() -> bool:
         raise AutoReconnect
 
-    case = Case([step()], stands=away)
+    keeping = Keeping([step()], stands=away)
     with pytest.raises(AutoReconnect):
-        await sending(case, Server()).turn()
-    assert (case.ended, case.outcomes) == ([], {})
+        await sending(keeping, Server()).turn()
+    assert (keeping.ended, keeping.outcomes) == ([], {})
 
 
-async def test_a_turn_has_an_end() -> None:
+@pytest.mark.parametrize("side_by_side", [1, 5])
+async def test_a_turn_has_an_end(side_by_side: int) -> None:
     """However much is due, a turn does no more than its number, and says that there is more."""
-    case = Case([step() for _ in range(25)])
-    turns = [await sending(case, Server()).turn() for _ in range(3)]
-    assert turns == [True, True, False]
-    assert len(case.ended) == 25
+    keeping, done = Keeping([step() for _ in range(25)]), list[int]()
+    while await sending(keeping, Server(), side_by_side=side_by_side).turn():
+        done.append(len(keeping.ended))
+    assert done[:2] == [10, 20]
+    assert len(keeping.ended) == 25
 
 
 async def test_the_loop_ends_when_told_to() -> None:
     """It sends what is due, and `end` returns when it has finished."""
-    case, server = Case([step()]), Server()
-    loop = sending(case, server)
+    keeping = Keeping([step()])
+    loop = sending(keeping, Server())
     await loop.begin()
     await loop.end()
-    assert case.ended in ([], ["settled"])
+    assert keeping.ended in ([], ["settled"])
 
 
-def told(kind: NoticeKind, case: str = CASE) -> Told:
-    return Told(f"{kind}/{case}", kind, case, AUTHORITY)
+def news(kind: Kind, case: str | None = CASE, authority: str = AUTHORITY, *, daily: bool = False) -> Waits:
+    told = Told(f"{kind}/{case}", kind, case, authority, area=AREA)
+    return Waits(authority, told, NOW, daily=daily)
 
 
 async def test_what_has_happened_is_told_in_one_mail_to_each_address() -> None:
     """However much it is; each address is remembered as written to, and nothing is told again."""
-    case, server = Case([], notices=[told("accepted"), told("replied"), told("message", "7Q4M-0000-2222")]), Server()
-    assert await sending(case, server).turn() is False
+    waiting = [news("accepted"), news("replied"), news("message", "7Q4M-0000-2222")]
+    keeping, server = Keeping([], waiting), Server()
+    assert await sending(keeping, server).turn() is False
     assert [mail["Subject"] for mail in server.mails] == ["Notices from the exchange: 3"] * 2
-    assert case.ended == ["told"]
-    assert set(case.outcomes.values()) == {"sent"}
+    assert keeping.ended == ["told"]
+    assert set(keeping.outcomes.values()) == {"sent"}
 
 
-async def test_one_thing_alone_is_the_subject() -> None:
-    """What matters stands first; the case's number and the link are in the mail, and nothing that anybody typed."""
-    case, server = Case([], notices=[told("replied")]), Server()
-    await sending(case, server).turn()
-    assert server.mails[0]["Subject"] == f"Your request {CASE} has been answered"
-    text = server.mails[0].get_body(("plain",))
-    assert text
-    assert text.get_content().startswith(f"Your request {CASE} has been answered.\nOpen the case: {CASE}\n")
-
-
-async def test_whoever_has_accepted_meanwhile_is_not_told_that_a_request_has_arrived() -> None:
+@pytest.mark.parametrize(
+    ("kind", "awaited", "mails"),
+    [
+        ("arrived", set(), 0),
+        ("arrived", {(CASE, f"acceptance/{AUTHORITY}")}, 2),
+        ("approval-asked", {(CASE, "in/closed")}, 0),
+        ("approval-asked", {(CASE, "in/awaiting-approval")}, 2),
+        ("referred", {(CASE, "in/closed")}, 0),
+        ("referred", {(CASE, "in/*")}, 2),
+        ("replied", {(CASE, "in/closed")}, 2),
+    ],
+)
+async def test_whoever_has_done_meanwhile_what_is_asked_for_is_not_told(
+    kind: Kind, awaited: set[tuple[str, str]], mails: int
+) -> None:
     """Nothing is sent that the case no longer needs at the time of sending."""
-    for awaited, mails in ((set[tuple[str, str]](), 0), ({(CASE, f"acceptance/{AUTHORITY}")}, 2)):
-        case, server = Case([], notices=[told("arrived")], still_awaited=awaited), Server()
-        await sending(case, server).turn()
-        assert (len(server.mails), case.ended) == (mails, ["told"])
+    keeping, server = Keeping([], [news(kind)], still_awaited=awaited), Server()
+    await sending(keeping, server).turn()
+    assert (len(server.mails), keeping.ended) == (mails, ["told"])
 
 
-@pytest.mark.parametrize(("late", "ended"), [(DAY, "later"), (9 * DAY, "told")], ids=["again", "given up"])
-async def test_notices_that_the_server_postpones_are_told_again_for_some_days(late: timedelta, ended: str) -> None:
+@pytest.mark.parametrize(
+    ("late", "ended"), [(DAY, ["later"]), (3 * DAY, ["coordinator told", "told"])], ids=["again", "given up"]
+)
+async def test_notices_that_the_server_postpones_are_told_again_for_two_days(late: timedelta, ended: list[str]) -> None:
     """The address that has taken its mail does not get it again: it is remembered."""
-    case = Case([], notices=[told("replied")])
-    await sending(case, Server({"a@x.example": Postponed("450 later")}), NOW + late).turn()
-    assert case.ended == [ended]
-    assert case.outcomes == {"b@x.example": "sent"}
+    keeping = Keeping([], [news("replied")])
+    await sending(keeping, Server({"a@x.example": Postponed("450 later")}), NOW + late).turn()
+    assert keeping.ended == ended
+    assert keeping.outcomes["b@x.example"] == "sent"
 
 
-async def test_notices_wait_for_a_server_that_is_away() -> None:
-    """Nothing is lost, and nothing is taken for told."""
-    case = Case([], notices=[told("replied")])
-    with pytest.raises(Away):
-        await sending(case, Server({"a@x.example": Away("gone")})).turn()
-    assert case.ended == ["later"]
+async def test_what_is_not_urgent_waits_for_the_summary_if_its_reader_wishes_so() -> None:
+    """News and all reminders but the last wait until the hour that was named, on the next working day."""
+    keeping = Keeping([step("reminder", urgent=False), step("reminder")], [news("message")], wishes=DAILY)
+    server = Server()
+    await sending(keeping, server).turn()
+    assert keeping.ended == ["waits", "settled", "put off", "settled"]
+    assert keeping.put_off_until == [SUMMARY, SUMMARY]
+    assert [mail["Subject"].split()[0] for mail in server.mails] == ["Please"] * 2
+
+
+@pytest.mark.parametrize(
+    ("wishes", "at_once"),
+    [
+        pytest.param(Preferences(), True, id="no wish"),
+        pytest.param(DAILY, False, id="all that can wait"),
+        pytest.param(Preferences(general=Wish(gathered=True, at_once=("message",))), True, id="not this kind"),
+        pytest.param(Preferences(general=Wish(gathered=True), areas={AREA: Wish(gathered=False)}), True, id="not here"),
+        pytest.param(Preferences(areas={AREA: Wish(gathered=True)}), False, id="only here"),
+    ],
+)
+async def test_wishes_count_by_kind_and_area(wishes: Preferences, at_once: bool) -> None:
+    """What was said of an area goes before what was said of all."""
+    keeping, server = Keeping([], [news("message")], wishes=wishes), Server()
+    await sending(keeping, server).turn()
+    assert (len(server.mails), keeping.ended) == ((2, ["told"]) if at_once else (0, ["put off"]))
+
+
+async def test_what_asks_for_something_before_the_summary_does_not_wait() -> None:
+    """A summary is no use to whoever was to accept the evening before."""
+    due = Told("arrived", "arrived", CASE, AUTHORITY, due=SUMMARY - timedelta(hours=1), area=AREA)
+    awaited = {(CASE, f"acceptance/{AUTHORITY}")}
+    keeping = Keeping([], [Waits(AUTHORITY, due, NOW)], wishes=DAILY, still_awaited=awaited)
+    await sending(keeping, server := Server()).turn()
+    assert (len(server.mails), keeping.ended) == (2, ["told"])
+
+
+async def test_ones_own_registration_never_waits() -> None:
+    """It concerns the authority as a whole."""
+    keeping, server = Keeping([], [news("registration-suspended", None)], wishes=DAILY), Server()
+    await sending(keeping, server).turn()
+    assert server.mails[0]["Subject"] == "The registration of your authority has been suspended"
+
+
+async def test_what_is_late_is_told_together() -> None:
+    """After a standstill each step waits a minute for the others that are late; unless it had been begun."""
+    keeping, server = Keeping([step(), step()]), Server()
+    await sending(keeping, server, NOW + timedelta(hours=1)).turn()
+    assert (keeping.ended, server.mails) == (["waits", "settled"] * 2, [])
+    late = [Waits(AUTHORITY, Due(CASE, 1, replace(step(), number=number)), NOW) for number in range(2)]
+    keeping = Keeping([], late)
+    await sending(keeping, server, NOW + timedelta(hours=1)).turn()
+    assert ["Overdue: 2" in mail["Subject"] for mail in server.mails] == [True] * 2
+    keeping = Keeping([step()], begun=True)
+    await sending(keeping, server, NOW + timedelta(hours=1)).turn()
+    assert [mail["Subject"].split()[0] for mail in server.mails[2:]] == ["Overdue:"] * 2
+
+
+async def test_what_was_late_and_is_no_longer_awaited_is_not_told() -> None:
+    """A date that moved while its mail waited: the mail of the new date will come."""
+    keeping, server = Keeping([], [Waits(AUTHORITY, Due(CASE, 1, step()), NOW)], still_awaited=set()), Server()
+    await sending(keeping, server, NOW + timedelta(hours=1)).turn()
+    assert (server.mails, keeping.ended) == ([], ["told"])
+
+
+async def test_a_coordinator_is_told_by_a_mail_of_its_own_that_an_address_does_not_work() -> None:
+    """It names the authority, never the address, and does not go under in a list."""
+    told = Waits(COORDINATOR, Undeliverable("day", AUTHORITY), NOW)
+    keeping, server = Keeping([], [news("replied", authority=COORDINATOR), told]), Server()
+    await sending(keeping, server).turn()
+    subjects = [mail["Subject"] for mail in server.mails[::2]]
+    assert subjects == [f"E-mails do not reach {AUTHORITY}", f"Your request {CASE} has been answered"]
+    assert all("a@x.example" not in str(mail.get_body(("plain",))) for mail in server.mails)
+
+
+async def test_where_nobody_coordinates_nobody_is_told() -> None:
+    """The national coordinator's own address: the log says so, and the mail is remembered as failed."""
+    keeping = Keeping([step()], coordinator=None)
+    await sending(keeping, Server({"a@x.example": Refused("550 no")})).turn()
+    assert (keeping.ended, keeping.outcomes["a@x.example"]) == (["settled"], "failed")

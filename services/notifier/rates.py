@@ -1,0 +1,38 @@
+"""How many mails a second go to one domain: counted in the database, so that replicas share the measure."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from pymongo import ReturnDocument
+
+from services.chassis.mongo import Collection
+
+_FORGOTTEN_AFTER: Final = timedelta(hours=1)
+
+
+class Rates:
+    """Gives each mail a moment at which it may go (generic cell rate algorithm)."""
+
+    def __init__(self, collection: Collection, per_second: float, burst: int) -> None:
+        """So many a second in the long run; after a pause `burst` of them at once."""
+        self._collection = collection
+        self._interval_ms = max(1, round(1000 / per_second))
+        self._ahead = timedelta(milliseconds=self._interval_ms * (burst - 1))
+
+    async def prepare(self) -> None:
+        """Make the index: of a domain that gets no mails nothing is kept."""
+        await self._collection.create_index([("next", 1)], expireAfterSeconds=int(_FORGOTTEN_AFTER.total_seconds()))
+
+    async def slot(self, domain: str, now: datetime) -> datetime:
+        """Take a mail's place if it may go now, and return `now`; else take none, and return when to ask again."""
+        following = {"$max": [{"$ifNull": ["$next", now]}, now]}
+        is_free = {"$lte": [following, now + self._ahead]}
+        taken = {"$dateAdd": {"startDate": following, "unit": "millisecond", "amount": self._interval_ms}}
+        found = await self._collection.find_one_and_update(
+            {"_id": domain.lower()},
+            [{"$set": {"free": is_free, "next": {"$cond": [is_free, taken, following]}}}],
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        assert found
+        return now if found["free"] else found["next"] - self._ahead

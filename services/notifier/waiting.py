@@ -1,0 +1,198 @@
+"""What waits to be told, by authority: all that one mail is to tell is bound together before it is sent.
+
+So a second try, by whichever replica, is the same mail. One replica at a time attends to an authority.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pymongo import UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from contracts.identity import derived_uuid
+from services.chassis.mongo import Database, Document
+from services.notifier.deadlines import LATE
+from services.notifier.letters import Due, Undeliverable
+from services.notifier.notices import Told
+from services.notifier.planning import Standing, fields_of, step_of
+
+KEEP: Final = timedelta(days=90)
+"""For so long dates that come again tell nothing again."""
+MOST: Final = 100
+"""How many things one mail tells."""
+_MOST_LOOKS: Final = 50
+"""Authorities that others attend to; beyond that there are enough who do."""
+_DONE: Final = dict.fromkeys(("at", "send_at", "batch"), "")
+
+Piece = Told | Due | Undeliverable
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """One thing that waits to be told to `authority`. `at` is for when it was planned."""
+
+    authority: str
+    piece: Piece
+    at: datetime
+    daily: bool = False
+    batch: str | None = None
+    tries: int = 0
+
+    @property
+    def id(self) -> str:
+        """The same whenever it comes again."""
+        if isinstance(self.piece, Due):
+            return derived_uuid("step", self.piece.case, self.piece.step.key)
+        return self.piece.id
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right to write to an authority what waits for it, until the lease runs out."""
+
+    authority: str
+    token: str
+
+
+class Waiting:
+    """All that waits."""
+
+    def __init__(self, database: Database, lease: timedelta) -> None:
+        """A turn lasts so long unless it is renewed."""
+        self._pieces = database["notices"]
+        self._turns = database["turns"]
+        self._lease = lease
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        await self._pieces.create_index([("send_at", 1)], sparse=True)
+        await self._pieces.create_index([("at", 1)], sparse=True)
+        await self._pieces.create_index([("batch", 1)], sparse=True)
+        await self._pieces.create_index([("authority", 1), ("send_at", 1)])
+        await self._pieces.create_index([("done_at", 1)], expireAfterSeconds=int(KEEP.total_seconds()))
+
+    async def add(self, waiting: Iterable[Waits], send_at: datetime) -> None:
+        """Keep what is to be told. What was kept before, told or not, stays as it is."""
+        writes = [
+            UpdateOne({"_id": one.id}, {"$setOnInsert": _document(one) | {"send_at": send_at}}, upsert=True)
+            for one in waiting
+        ]
+        if writes:
+            await self._pieces.bulk_write(writes, ordered=False)
+
+    async def take(self, now: datetime) -> Turn | None:
+        """Take the turn of the authority that has waited longest; nothing when nobody waits whom others let alone."""
+        passed = list[str]()
+        for _ in range(_MOST_LOOKS):
+            waits = {"send_at": {"$lte": now}, "authority": {"$nin": passed}}
+            first = await self._pieces.find_one(waits, {"authority": 1}, sort=[("send_at", 1)])
+            if first is None:
+                return None
+            turn = Turn(first["authority"], secrets.token_hex(8))
+            if await self._is_free(turn, now):
+                return turn
+            passed.append(turn.authority)
+        return None
+
+    async def _is_free(self, turn: Turn, now: datetime) -> bool:
+        mine = {"$set": {"token": turn.token, "until": now + self._lease}}
+        try:
+            await self._turns.update_one({"_id": turn.authority, "until": {"$lte": now}}, mine, upsert=True)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def holds(self, turn: Turn, now: datetime) -> bool:
+        """Renew the turn; say whether it stood."""
+        mine = {"_id": turn.authority, "token": turn.token}
+        renewed = await self._turns.update_one(mine, {"$set": {"until": now + self._lease}})
+        return renewed.matched_count == 1
+
+    async def leave(self, turn: Turn) -> None:
+        """End the turn."""
+        await self._turns.delete_one({"_id": turn.authority, "token": turn.token})
+
+    async def of(self, turn: Turn, now: datetime) -> list[Waits]:
+        """Return what is to be told to the authority: what was bound together before, or else all that is not yet.
+
+        What waits for more to come is told with what is due: it has come.
+        """
+        mine: Document = {"authority": turn.authority}
+        due = {**mine, "send_at": {"$lte": now}}
+        bound = await self._pieces.find_one({**due, "batch": {"$exists": True}}, {"batch": 1}, sort=[("send_at", 1)])
+        if bound:
+            wanted = {"batch": bound["batch"]}
+        else:
+            with_it = {"daily": False, "tries": 0, "at": {"$lte": now}, "send_at": {"$exists": True}}
+            wanted = {**mine, "batch": {"$exists": False}, "$or": [{"send_at": {"$lte": now}}, with_it]}
+        found = self._pieces.find(wanted).sort([("send_at", 1), ("_id", 1)]).limit(MOST)
+        return [_waits(dict(one)) async for one in found]
+
+    async def bind(self, waiting: Sequence[Waits], turn: Turn) -> str:
+        """Bind together what one mail is to tell; return how that is called."""
+        if waiting[0].batch:
+            return waiting[0].batch
+        await self._pieces.update_many(_these(waiting), {"$set": {"batch": turn.token}})
+        return turn.token
+
+    async def put_off(self, waiting: Sequence[Waits], until: datetime) -> None:
+        """Have these wait for the summary of the day."""
+        await self._pieces.update_many(_these(waiting), {"$set": {"send_at": until, "at": until, "daily": True}})
+
+    async def later(self, waiting: Sequence[Waits], until: datetime, *, tried: bool) -> None:
+        """Have these tried again then."""
+        change = {"$set": {"send_at": until}, "$inc": {"tries": int(tried)}}
+        await self._pieces.update_many(_these(waiting), change)
+
+    async def told(self, waiting: Sequence[Waits], now: datetime) -> None:
+        """Note that these have been told, or are no longer worth it."""
+        await self._pieces.update_many(_these(waiting), {"$set": {"done_at": now}, "$unset": _DONE})
+
+    async def standing(self, now: datetime) -> AsyncIterator[Standing]:
+        """Yield how many are due and late. What is not due is not looked at."""
+        late = {"$cond": [{"$lt": ["$at", now - LATE]}, 1, 0]}
+        kind = {"kind": "$kind", "stage": "$stage"}
+        found = await self._pieces.aggregate(
+            [
+                {"$match": {"at": {"$lte": now}}},
+                {"$group": {"_id": kind, "due": {"$sum": 1}, "late": {"$sum": late}}},
+            ]
+        )
+        async for one in found:
+            yield one["_id"]["kind"], one["_id"].get("stage", "notice"), one["due"], one["late"]
+
+
+def _these(waiting: Sequence[Waits]) -> Document:
+    return {"_id": {"$in": [one.id for one in waiting]}, "send_at": {"$exists": True}}
+
+
+def _document(waits: Waits) -> Document:
+    common = {"authority": waits.authority, "at": waits.at, "daily": waits.daily, "tries": 0}
+    match waits.piece:
+        case Due(case, version, step):
+            return {**fields_of(step), "case": case, "version": version, "step_at": step.at, **common}
+        case Undeliverable(_, about):
+            return {"kind": "undeliverable", "stage": "undeliverable", "about": about, **common}
+        case Told() as told:
+            document = {**asdict(told), "stage": "notice", **common}
+            del document["id"]
+            return document
+
+
+def _waits(found: dict[str, Any]) -> Waits:
+    daily, tries = found.get("daily", False), found.get("tries", 0)
+    at = found.get("at") or found["send_at"]
+    return Waits(found["authority"], _piece(found), at, daily=daily, batch=found.get("batch"), tries=tries)
+
+
+def _piece(found: dict[str, Any]) -> Piece:
+    match found.get("stage", "notice"):
+        case "undeliverable":
+            return Undeliverable(str(found["_id"]), found["about"])
+        case "notice":
+            version, due, area = found.get("version", 0), found.get("due"), found.get("area")
+            return Told(str(found["_id"]), found["kind"], found["case"], found["authority"], version, due, area)
+    return Due(found["case"], found["version"], step_of({**found, "at": found["step_at"]}))
