@@ -103,7 +103,7 @@ class TrailEntry(Part):
 
 
 class AuthorityState(Message):
-    """Event: an authority as it now is. The higher version is the newer.
+    """Event: an authority as it now is, and what made it so. The higher version is the newer.
 
     `successor` gets its open cases once it is closed.
     """
@@ -119,6 +119,8 @@ class AuthorityState(Message):
     system: SystemId
     coordinator: AuthorityId | None = None
     successor: AuthorityId | None = None
+    happened: AuthorityHappening | None = None
+    at: datetime | None = None
 
 
 class SystemState(Message):

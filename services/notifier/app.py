@@ -12,13 +12,17 @@ from services.chassis import catalogue, logs, mongo, tracing
 from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
+from services.chassis.loops import Loop
 from services.chassis.public_holidays import PublicHolidays
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 from services.notifier.asking import Clerk
-from services.notifier.handlers import Planner
+from services.notifier.bounces import EVERY as BOUNCES_EVERY
+from services.notifier.bounces import Bounces
+from services.notifier.handlers import Planner, Registrations
 from services.notifier.mail import Writer
-from services.notifier.sending import Pace, Sending
+from services.notifier.metrics import EVERY, Figures
+from services.notifier.sending import Pace, Sending, now
 from services.notifier.sentences import SENTENCES
 from services.notifier.settings import Settings, sender_of
 from services.notifier.smtp import couriers
@@ -49,6 +53,14 @@ def sending_of(settings: Settings, store: Store) -> Sending:
     )
 
 
+def bounces_of(settings: Settings, store: Store, sending: Sending) -> list[Loop]:
+    """Return the loop that reads the mailbox to which mails come back, if there is one."""
+    if settings.bounces is None:
+        return []
+    bounces = Bounces(settings.bounces, store, sending.post, sender_of(settings.mail_from).domain, now)
+    return [Loop("bounces", bounces.turn, BOUNCES_EVERY)]
+
+
 async def main() -> None:
     """Run the notifier until it is told to stop."""
     settings = Settings.load()
@@ -59,10 +71,11 @@ async def main() -> None:
     readers, url = store.readers, settings.amqp_url.get_secret_value()
     broker = open_broker(url)
     feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
-    feed.on(AuthorityState, readers.authority_changed)
+    registrations = Registrations(store)
+    feed.on(AuthorityState, registrations.changed)
     feed.on(SystemState, readers.system_connected)
-    feed.on(Replayed, readers.replayed)
-    replay.on(Replayed, readers.replayed)
+    feed.on(Replayed, registrations.replayed)
+    replay.on(Replayed, registrations.replayed)
     comparing = Comparing(replay, readers.compare, settings.compare_every)
 
     async def lanes() -> list[str]:
@@ -73,13 +86,14 @@ async def main() -> None:
 
     desk, planner = Desk(COMMANDS, settings.max_body, Clerk(store)), Planner(store, settings.gather_for)
     sending = sending_of(settings, store)
+    loops = [Loop("figures", Figures(store, now).turn, EVERY), *bounces_of(settings, store, sending)]
     parts = Parts(
         broker,
         workers=[Worker(url, NAME, lanes, desk), Worker(url, NAME, dates, planner)],
         probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, sending.runs, comparing.runs],
         prepare=[store.prepare],
-        begin=[sending.begin, comparing.begin],
-        end=[comparing.end, sending.end],
+        begin=[sending.begin, comparing.begin, *(loop.begin for loop in loops)],
+        end=[*(loop.end for loop in loops), comparing.end, sending.end],
         copies=[feed, replay],
     )
     await serve(NAME, parts, settings)

@@ -6,11 +6,13 @@ from itertools import chain
 from typing import Protocol
 
 from contracts.dates import AllDates, Dates
+from contracts.directory import AuthorityState, Replayed
 from services.chassis import tracing
 from services.chassis.delivery import Delivery, Handled
 from services.notifier import metrics
 from services.notifier.deadlines import Plan, in_milliseconds, plan_of
-from services.notifier.notices import Told, told_by
+from services.notifier.notices import Told, registration_told, told_by
+from services.notifier.store import Store
 
 
 class Plans(Protocol):
@@ -54,6 +56,32 @@ class Planner:
         for one in told:
             metrics.PLANNED.labels(one.kind, "notice").inc()
         return [Handled() for _ in deliveries]
+
+
+class Registrations:
+    """The handler of what the registry tells of authorities."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime] = _now) -> None:
+        """Keep copies, and what is to be told, in `store`."""
+        self._store = store
+        self._clock = clock
+
+    async def changed(self, event: AuthorityState) -> None:
+        """Take over how an authority is written to; then have it told what has become of its registration."""
+        await self._store.readers.authority_changed(event)
+        await self._tell([event])
+
+    async def replayed(self, event: Replayed) -> None:
+        """As many at once; those that joined together, or that a copy lacked."""
+        await self._store.readers.replayed(event)
+        await self._tell(event.authorities)
+
+    async def _tell(self, states: Sequence[AuthorityState]) -> None:
+        now = in_milliseconds(self._clock())
+        told = [one for state in states if (one := registration_told(state, now))]
+        await self._store.notice(told, now)
+        for one in told:
+            metrics.PLANNED.labels(one.kind, "notice").inc()
 
 
 def _dates(delivery: Delivery) -> tuple[Dates, ...]:

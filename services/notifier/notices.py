@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from contracts.dates import Dates, DeadlineKind, NoticeKind
+from contracts.directory import AuthorityHappening, AuthorityState
 from contracts.identity import derived_uuid
 from services.notifier.deadlines import ANY_STATE
 
@@ -20,6 +21,13 @@ AWAITS: Final[Mapping[Kind, DeadlineKind]] = {
     "clarification-asked": "clarification",
 }
 """Kinds that ask for something, and for what: who has done it meanwhile need not be told any more."""
+_REGISTRATION: Final[Mapping[AuthorityHappening, Kind]] = {
+    "approved": "registration-approved",
+    "rejected": "registration-refused",
+    "suspended": "registration-suspended",
+    "reinstated": "registration-reinstated",
+}
+_NEWS_FOR: Final = timedelta(days=2)
 _ASK_WHILE: Final[Mapping[Kind, str]] = {"approval-asked": "awaiting-approval", "referred": "referred"}
 """Kinds that ask for something that has no date, and in which state a case awaits it."""
 
@@ -48,6 +56,18 @@ def told_by(dates: Dates) -> Iterator[Told]:
         )
         due = _due(dates, AWAITS.get(notice.kind), notice.authority)
         yield Told(identity, notice.kind, dates.case, notice.authority, dates.version, due, dates.area)
+
+
+def registration_told(state: AuthorityState, now: datetime) -> Told | None:
+    """Return what an authority is told of its own registration: nothing of what other states or old ones tell.
+
+    A copy that begins anew hears of every authority: what happened long ago was told long ago.
+    """
+    kind = _REGISTRATION.get(state.happened) if state.happened else None
+    if kind is None or state.at is None or now - state.at > _NEWS_FOR:
+        return None
+    identity = derived_uuid("registration", state.id, str(state.version))
+    return Told(identity, kind, None, state.id, state.version)
 
 
 def _due(dates: Dates, kind: DeadlineKind | None, authority: str) -> datetime | None:

@@ -40,7 +40,8 @@ class Pace:
     give_up_after: timedelta
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """Return the time, UTC."""
     return datetime.now(UTC)
 
 
@@ -58,7 +59,7 @@ class Sending:
         couriers: Callable[[], AbstractAsyncContextManager[Courier]],
         pace: Pace,
         *,
-        clock: Clock = _now,
+        clock: Clock = now,
     ) -> None:
         """`couriers` opens connections for a turn; `clock` gives the time, UTC."""
         self._couriers = couriers

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 
-from contracts.directory import Access, Asked, AuthorityState, Card, FullCard, TrailEntry
+from contracts.directory import Access, Asked, AuthorityHappening, AuthorityState, Card, FullCard, TrailEntry
 from contracts.registry import Details, Kind, Realm, Scope, Status
 from contracts.types import FreeText
 
@@ -39,6 +40,9 @@ class Authority:
     proposal: Proposal | None = None
     successor: str | None = None
     reason: FreeText | None = None
+    happened: AuthorityHappening | None = None
+    """What the last entry tells, and when that was."""
+    at: datetime | None = None
 
     @property
     def kind(self) -> Kind:
@@ -112,6 +116,8 @@ class Authority:
             system=self.system,
             coordinator=self.coordinator,
             successor=self.successor,
+            happened=self.happened,
+            at=self.at,
         )
 
 
@@ -126,7 +132,9 @@ def authority_from(authority_id: str, history: Iterable[Entry]) -> Authority | N
 def apply(authority: Authority, entry: Entry) -> Authority:
     """Return the authority after one more entry."""
     reason = FreeText.model_validate(entry["reason"]) if entry.get("reason") else None
-    changed = replace(authority, version=authority.version + 1, reason=reason)
+    changed = replace(
+        authority, version=authority.version + 1, reason=reason, happened=entry["what"], at=entry.get("at")
+    )
     return _APPLY[entry["what"]](changed, entry)
 
 
@@ -145,6 +153,8 @@ def _begun(authority_id: str, entry: Entry) -> Authority:
         details=Details.model_validate(entry["details"]),
         system=entry["system"],
         coordinator=entry["coordinator"],
+        happened=entry["what"],
+        at=entry.get("at"),
     )
     return _APPLY[entry["what"]](blank, entry)
 

@@ -258,7 +258,8 @@ def test_a_refused_change_leaves_the_name_as_it_was() -> None:
 
 def test_a_closed_authority_says_who_takes_its_cases() -> None:
     """Its successor, or else its validating coordinator."""
-    assert apply(SUBJECT, entry(command_of(Close))).state().successor == REGIONAL.id
+    closed = apply(SUBJECT, entry(command_of(Close))).state()
+    assert (closed.successor, closed.happened) == (REGIONAL.id, "closed")
     merged = Close(authority=REGIONAL.id, of=SUBJECT.id, successor=PLAIN.id, reason=REASON, user=DESK)
     assert apply(SUBJECT, entry(merged)).state().successor == PLAIN.id
     for unfit in (SUBJECT.id, FOREIGN.id, SUSPENDED.id, "DE-00000000"):
