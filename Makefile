@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check mails test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases chaos sbom audit clean
+.PHONY: help setup lock lint docs docs-check mails mails-known test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases chaos sbom audit clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -35,6 +35,9 @@ docs: setup ## write again what is generated from the code
 
 mails: setup ## every e-mail in every language, as files to look at, in .local/mails
 	$(VENV)/python -m tools.mails .local/mails
+
+mails-known: setup ## write again what e-mails are known to say: look at the difference before it is committed
+	$(VENV)/python -m tests.unit.notifier.shown
 
 test: setup ## all tests, against real servers
 	$(VENV)/pytest

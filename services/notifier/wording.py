@@ -40,7 +40,7 @@ class Links:
 
     def to(self, case: str) -> str:
         """Return where a case is opened."""
-        return self.case.replace("{case}", quote(case.encode(errors="replace"), safe=""))
+        return self.case.replace("{case}", quote(case, safe=""))
 
 
 @dataclass(frozen=True, slots=True)
