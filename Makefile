@@ -4,7 +4,7 @@ VENV := .venv/bin
 SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint docs docs-check mails mails-known test demo up compose-smoke bench bench-directory bench-imports bench-flood bench-history bench-translation prove-cases chaos sbom audit clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
@@ -80,6 +80,9 @@ sbom: setup ## a bill of materials (CycloneDX) for each image, in .local/sbom
 
 audit: setup ## known vulnerabilities of what is locked: ADVISORIES=<a folder or zip in the OSV format>
 	$(VENV)/python -m tools.audit $(ADVISORIES)
+
+attack: setup ## a connected system that wants harm: named attacks, 100,000 shapes of messages, more of everything than is fair
+	$(VENV)/python -m tests.attack
 
 clean: ## remove what was made here, but not the virtualenv
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,127 @@
+"""Being taken for somebody else: by password, by properties, by headers, by repeating what others have sent."""
+
+import functools
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+import aiormq
+import pytest
+from aiormq.channel import Channel
+from aiormq.exceptions import AMQPError
+
+from contracts.registry import Search
+from contracts.topology import inbox_of
+from tests.attack.named import ATTACKER, VICTIM, Attack
+from tests.attack.shapes import HEADERS
+from tests.broker.raw import RawSystem, raw_system
+from tests.world import World
+
+
+async def _anothers_password(world: World) -> None:
+    url = world.exchange.amqp_url(VICTIM, world.exchange.systems[ATTACKER])
+    with pytest.raises((AMQPError, ConnectionError)):
+        await aiormq.connect(url)
+
+
+async def _no_user_id(world: World) -> None:
+    async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
+        message_id = str(uuid.uuid4())
+        await attacker.command(Search.TYPE, b"{}", message_id, user_id=None)
+        assert (await attacker.outcome(message_id))["refused"]["field"] == "user_id"
+
+
+async def _anothers_command(world: World) -> None:
+    """The victim's own command has its own outcome, whoever has sent the same one before under the same id."""
+    async with (
+        raw_system(world.url(ATTACKER), ATTACKER) as attacker,
+        raw_system(world.url(VICTIM), VICTIM) as victim,
+    ):
+        request = {**world.fields(), "authority": world.ids[VICTIM], "recipient": world.ids["de-kammer"]}
+        body = world.request(**request).model_dump_json(exclude_none=True).encode()
+        message_id = str(uuid.uuid4())
+        await attacker.command("casework.send_request.v1", body, message_id)
+        assert (await attacker.outcome(message_id))["refused"]["code"] == "not-your-authority"
+        await victim.command("casework.send_request.v1", body, message_id)
+        assert (await victim.outcome(message_id))["status"] == "done"
+        assert len({one for one, _ in attacker.outcomes(message_id)}) == 1
+
+
+async def _headers(headers: Mapping[str, Any], world: World) -> None:
+    """Whatever the headers claim, the command is its sender's, and is answered there."""
+    async with (
+        raw_system(world.url(ATTACKER), ATTACKER) as attacker,
+        raw_system(world.url(VICTIM), VICTIM) as victim,
+    ):
+        message_id = str(uuid.uuid4())
+        await attacker.command(Search.TYPE, b"{}", message_id, headers=dict(headers))
+        assert (await attacker.outcome(message_id))["status"] == "done"
+        await _hears_nothing(victim, message_id)
+
+
+async def _copies(header: str, world: World) -> None:
+    """A copy can at most go to another lane of the same sender, where its type is refused."""
+    async with (
+        raw_system(world.url(ATTACKER), ATTACKER) as attacker,
+        raw_system(world.url(VICTIM), VICTIM) as victim,
+    ):
+        message_id = str(uuid.uuid4())
+        targets = [inbox_of(VICTIM), f"casework.commands.{VICTIM}", "views", "casework.send_request.v1"]
+        await attacker.command(Search.TYPE, b"{}", message_id, headers={header: targets})
+        await attacker.receive(lambda p, b: p.correlation_id == message_id and b["status"] == "done")
+        _, refused = await attacker.receive(lambda p, b: p.correlation_id == message_id and b["status"] == "refused")
+        assert refused["refused"]["code"] == "unknown-type"
+        await _hears_nothing(victim, message_id)
+
+
+async def _reply_to(reply_to: str, world: World) -> None:
+    """The outcome goes to the sender's own inbox, whatever it asks for."""
+    async with (
+        raw_system(world.url(ATTACKER), ATTACKER) as attacker,
+        raw_system(world.url(VICTIM), VICTIM) as victim,
+    ):
+        message_id = str(uuid.uuid4())
+        await attacker.command(Search.TYPE, b"{}", message_id, reply_to=reply_to)
+        await attacker.outcome(message_id)
+        await _hears_nothing(victim, message_id)
+
+
+async def _anothers_consumer(world: World) -> None:
+    """A consumer's tag means something on its own channel alone."""
+    async with (
+        raw_system(world.url(VICTIM), VICTIM) as victim,
+        raw_system(world.url(ATTACKER), ATTACKER) as attacker,
+    ):
+        assert isinstance(victim.channel, Channel)
+        for tag in victim.channel.consumers:
+            await attacker.channel.basic_cancel(str(tag))
+        message_id = str(uuid.uuid4())
+        await victim.command(Search.TYPE, b"{}", message_id)
+        await victim.outcome(message_id)
+
+
+async def _hears_nothing(victim: RawSystem, message_id: str) -> None:
+    """Nothing came to the victim by the time at which its own next command is answered."""
+    sentinel = str(uuid.uuid4())
+    await victim.command(Search.TYPE, b"{}", sentinel)
+    await victim.outcome(sentinel)
+    assert not victim.outcomes(message_id)
+
+
+_REPLIES: Final = (f"inbox.{VICTIM}", f"inbox.{VICTIM}|translation", f"casework.commands.{VICTIM}|in.{VICTIM}")
+
+ATTACKS: Final = [
+    Attack("log in with another's name", "all that the other may do", _anothers_password),
+    Attack("leave out the user id", "a command that nobody sent", _no_user_id),
+    Attack("send another's command first, under its id", "that the other's counts as a repetition", _anothers_command),
+    *(
+        Attack(f"claim in headers: {name}", "to be taken for another", functools.partial(_headers, one))
+        for name, one in HEADERS.items()
+    ),
+    *(Attack(f"copy by {one}", "any queue of its choice", functools.partial(_copies, one)) for one in ("CC", "BCC")),
+    *(
+        Attack(f"ask for an answer to {one}", "that a service publishes for it", functools.partial(_reply_to, one))
+        for one in _REPLIES
+    ),
+    Attack("cancel another's consumer", "that it never hears", _anothers_consumer),
+]

@@ -1,0 +1,105 @@
+"""Where a system's own account reaches in the broker: its exchange, its inbox, and nowhere else."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import aiormq
+import pytest
+from aiormq.exceptions import AMQPError
+
+from contracts.registry import Search
+from contracts.topology import exchange_of, inbox_of
+from tests.attack.named import ATTACKER, VICTIM, Attack
+from tests.broker.raw import RawSystem, raw_system
+from tests.world import World
+
+Try = Callable[[RawSystem], Awaitable[object]]
+
+
+async def _take(_: aiormq.abc.DeliveredMessage) -> None: ...
+
+
+_TRIES: Final[list[tuple[str, str, Try]]] = [
+    ("read another's inbox", "its cases", lambda s: s.channel.basic_consume(inbox_of(VICTIM), _take)),
+    ("get from another's inbox", "its cases", lambda s: s.channel.basic_get(inbox_of(VICTIM))),
+    ("read its own lane", "to take commands back unseen", lambda s: s.channel.basic_get(f"casework.commands.{s.name}")),
+    ("read what is said inside", "everybody's cases", lambda s: s.channel.basic_get("translation.views")),
+    (
+        "have something handled again",
+        "commands in anybody's name",
+        lambda s: s.send(b"{}", exchange="replay", routing_key="casework.again"),
+    ),
+    ("read what was handled again", "others' commands", lambda s: s.channel.basic_get("replays")),
+    ("read what is parked", "others' commands", lambda s: s.channel.basic_get("casework.parked")),
+    ("read the operator's inbox", "what it is told", lambda s: s.channel.basic_get(inbox_of("operator"))),
+    ("purge another's inbox", "that it never hears", lambda s: s.channel.queue_purge(inbox_of(VICTIM))),
+    ("delete its own inbox", "to disturb who writes there", lambda s: s.channel.queue_delete(inbox_of(s.name))),
+    ("delete another's lane", "its silence", lambda s: s.channel.queue_delete(f"casework.commands.{VICTIM}")),
+    ("delete its own exchange", "a gap in the topology", lambda s: s.channel.exchange_delete(exchange_of(s.name))),
+    (
+        "write another's exchange",
+        "to speak as it",
+        lambda s: s.send(b"{}", exchange=exchange_of(VICTIM), message_type=Search.TYPE),
+    ),
+    ("write the operator's", "its rights", lambda s: s.send(b"{}", exchange=exchange_of("operator"), routing_key="x")),
+    (
+        "write as translation",
+        "to put words into an inbox",
+        lambda s: s.send(b"{}", exchange="translation", routing_key=inbox_of(VICTIM)),
+    ),
+    ("write as casework", "to invent a case", lambda s: s.send(b"{}", exchange="casework", routing_key="views")),
+    ("write as the registry", "a part in it", lambda s: s.send(b"{}", exchange="registry", routing_key="event.x")),
+    ("order the provisioner", "an account", lambda s: s.send(b"{}", exchange="registry", routing_key="provision")),
+    (
+        "write to what was undelivered",
+        "a command without checks",
+        lambda s: s.send(b"{}", exchange=f"undelivered.{s.name}"),
+    ),
+    ("write to what expired", "a command without checks", lambda s: s.send(b"{}", exchange="expired", routing_key="x")),
+    (
+        "use the default exchange",
+        "any queue",
+        lambda s: s.send(b"{}", exchange="", routing_key=inbox_of(VICTIM)),
+    ),
+    ("use the broker's own exchange", "any queue", lambda s: s.send(b"{}", exchange="amq.topic", routing_key="x")),
+    ("forge its user id", "to speak as another", lambda s: s.command(Search.TYPE, b"{}", "1", user_id=VICTIM)),
+    ("declare a queue", "a place of its own", lambda s: s.channel.queue_declare("mine")),
+    ("declare a passing queue", "a place of its own", lambda s: s.channel.queue_declare("", exclusive=True)),
+    ("declare an exchange", "a way around", lambda s: s.channel.exchange_declare(exchange="mine")),
+    (
+        "bind its inbox to the inside",
+        "everybody's cases",
+        lambda s: s.channel.queue_bind(inbox_of(s.name), "casework", "#"),
+    ),
+    (
+        "bind another's inbox to its own exchange",
+        "to put words into an inbox",
+        lambda s: s.channel.queue_bind(inbox_of(VICTIM), s.exchange, "#"),
+    ),
+    (
+        "unbind another's inbox",
+        "that it never hears",
+        lambda s: s.channel.queue_unbind(inbox_of(VICTIM), "translation", inbox_of(VICTIM)),
+    ),
+    (
+        "bind exchanges",
+        "everybody's commands",
+        lambda s: s.channel.exchange_bind(destination=exchange_of(s.name), source="casework"),
+    ),
+    (
+        "listen to the broker's events",
+        "who is connected, from where",
+        lambda s: s.channel.queue_bind(inbox_of(s.name), "amq.rabbitmq.event", "#"),
+    ),
+]
+
+
+async def _is_refused(attempt: Try, world: World) -> None:
+    async with raw_system(world.url(ATTACKER), ATTACKER, listening=False) as system:
+        with pytest.raises((AMQPError, ConnectionError)):
+            await attempt(system)
+
+
+ATTACKS: Final = [Attack(name, gain, functools.partial(_is_refused, attempt)) for name, gain, attempt in _TRIES]
+"""Each ends with an error on the attacker's own channel."""

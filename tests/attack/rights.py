@@ -1,0 +1,134 @@
+"""What a system may not do with cases and authorities of others, and may not learn of them either."""
+
+import functools
+import uuid
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hypothesis import HealthCheck, given, seed, settings
+
+from contracts import casework, registry, translation
+from contracts.types import Message
+from tests.attack.named import ATTACKER, VICTIM, Attack
+from tests.attack.shapes import valid_bodies
+from tests.broker.raw import Json, RawSystem, raw_system
+from tests.world import World
+
+NOBODYS_CASE: Final = "0000-0000-0000"
+NOBODYS_AUTHORITY: Final = "HU-00000000"
+_OPERATORS: Final = {"operator-only", "not-your-authority"}
+
+
+def example(kind: type[Message]) -> Json:
+    """Return a body that passes as such a message, the same each time."""
+    found = list[Json]()
+
+    @seed(7)
+    @settings(max_examples=3, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(valid_bodies(kind))
+    def keep(body: Json) -> None:
+        found.append(body)
+
+    keep()
+    return found[-1]
+
+
+async def _case_of_others(kind: type[Message], world: World) -> None:
+    """The answer is the same to the letter for a case of others as for a number that no case has."""
+    number = await a_case(world)
+    async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
+        body = {**example(kind), "authority": world.ids[ATTACKER]}
+        theirs, nobodys = [
+            _said(await _asked(attacker, kind, {**body, "case": case})) for case in (number, NOBODYS_CASE)
+        ]
+        assert theirs == nobodys
+        assert theirs["status"] == "refused"
+
+
+async def _in_anothers_name(kind: type[Message], world: World) -> None:
+    number = await a_case(world)
+    async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
+        body: Json = {**example(kind), "authority": world.ids[VICTIM]}
+        outcome = await _asked(attacker, kind, {**body, "case": number} if "case" in body else body)
+        assert outcome["status"] == "refused"
+        assert outcome["refused"]["code"] in _OPERATORS
+        assert "case" not in outcome
+
+
+async def _onboarding(kind: type[Message], world: World) -> None:
+    """A plain authority gets the same refusal for an authority that exists as for one that does not."""
+    async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
+        body = {**example(kind), "authority": world.ids[ATTACKER]}
+        said = []
+        for subject in (world.ids[VICTIM], NOBODYS_AUTHORITY):
+            named: Json = {name: subject for name in _SUBJECTS if name in kind.model_fields}
+            said.append(_said(await _asked(attacker, kind, {**body, **named})))
+        assert said[0] == said[1]
+        assert said[0]["status"] == "refused"
+
+
+async def _operators(kind: type[Message], world: World) -> None:
+    async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
+        outcome = await _asked(attacker, kind, example(kind))
+        assert outcome["status"] == "refused"
+        assert outcome["refused"]["code"] in _OPERATORS
+
+
+async def a_case(world: World) -> str:
+    """A case between Germany and Hungary that is none of the attacker's."""
+    async with world.system("de-kammer") as asking:
+        case = (await asking.do(world.request())).case
+        assert case
+        return case.id
+
+
+async def _asked(attacker: RawSystem, kind: type[Message], body: Json) -> Json:
+    message_id = str(uuid.uuid4())
+    await attacker.command(kind.TYPE, body, message_id)
+    return await attacker.outcome(message_id)
+
+
+def _said(outcome: Mapping[str, Any]) -> Json:
+    return {key: value for key, value in outcome.items() if key != "command"}
+
+
+_SUBJECTS: Final = ("applicant", "subject", "of", "to", "target", "system")
+_CASE_COMMANDS: Final = [kind for kind in casework.COMMANDS if "case" in kind.model_fields]
+_OPERATORS_ALONE: Final = (
+    registry.AppointCoordinator,
+    registry.PutTerms,
+    casework.RunRetention,
+    casework.VerifyCases,
+    casework.RecountScores,
+    translation.PutTexts,
+    translation.PublishArea,
+)
+_COORDINATORS: Final = [
+    kind
+    for kind in registry.COMMANDS
+    if "authority" in kind.model_fields and kind not in (registry.Search, registry.Show, registry.UpdateAuthority)
+]
+
+ATTACKS: Final = [
+    *(
+        Attack(
+            f"{kind.TYPE} on a case of others",
+            "it, or to know of it",
+            functools.partial(_case_of_others, kind),
+        )
+        for kind in _CASE_COMMANDS
+    ),
+    *(
+        Attack(f"{kind.TYPE} in another's name", "what the other may do", functools.partial(_in_anothers_name, kind))
+        for kind in casework.COMMANDS
+        if "authority" in kind.model_fields
+    ),
+    *(
+        Attack(f"{kind.TYPE} by no coordinator", "a say in who takes part", functools.partial(_onboarding, kind))
+        for kind in _COORDINATORS
+    ),
+    *(
+        Attack(f"{kind.TYPE} by no operator", "the operator's rights", functools.partial(_operators, kind))
+        for kind in _OPERATORS_ALONE
+    ),
+]
