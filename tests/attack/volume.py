@@ -5,6 +5,7 @@ is how long the polite ones wait, calm and beside each attack, in one run.
 """
 
 import asyncio
+import logging
 import multiprocessing
 import statistics
 import time
@@ -49,6 +50,7 @@ Worst = Callable[[str, Event], None]
 
 def connections(url: str, stop: Event) -> None:
     """Open as many connections and channels as the broker lets through, and open again what it closes."""
+    logging.disable()  # each refusal would be told
     asyncio.run(_connections(url, stop))
 
 
