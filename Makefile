@@ -7,7 +7,7 @@ SOURCES := $(wildcard contracts services client deploy demo tools bench tests)
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## list these targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 18
 
 setup: ## make .venv from the lock, and see that RabbitMQ and MongoDB can be had
 	@PYTHON=$(PYTHON) deploy/local/setup.sh
