@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import logging
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -37,8 +38,14 @@ def main() -> int:
     logging.getLogger("aiormq.connection").disabled = True
     Path(".local").mkdir(exist_ok=True)
     options = Options(given.seed, given.seconds, given.rate, only)
-    with tempfile.TemporaryDirectory(prefix="chaos-", dir=".local") as folder:
-        result = asyncio.run(run(Path(folder), options, _tell))
+    folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=".local"))
+    try:
+        result = asyncio.run(run(folder, options, _tell))
+    finally:
+        if given.keep:
+            print(f"the logs are in {folder}")
+        else:
+            shutil.rmtree(folder)
     print("\n".join(["", *table(result.record), "", *stories(result.record, result.found)]))
     print(
         json.dumps(
