@@ -44,10 +44,11 @@ POINTS: Final[dict[str, tuple[str, ...]]] = {
     "notifier": (
         "before plans are kept",
         "between plans and notices",
-        "between a claim and its mail",
+        "between a turn and its mail",
+        "between binding and sending",
         "before a mail is handed over",
         "between a mail and its record",
-        "between a record and the end of its claim",
+        "between a record and the end of its turn",
         "between publish and acknowledgement",
     ),
 }

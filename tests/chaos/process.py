@@ -10,17 +10,20 @@ from typing import Any
 
 from pymongo import pool_shared
 
+from services.notifier.planning import Deadlines
+from services.notifier.records import Emails
 from services.notifier.smtp import Courier
-from services.notifier.store import Store
+from services.notifier.waiting import Waiting
 from tests.broker.faulty import POINTS, Point, after, before, install, run
 
 OF_MAILS: dict[str, Point] = {
-    "before plans are kept": (before, Store, "plan"),
-    "between plans and notices": (after, Store, "plan"),
-    "between a claim and its mail": (after, Store, "gather"),
+    "before plans are kept": (before, Deadlines, "plan"),
+    "between plans and notices": (after, Deadlines, "plan"),
+    "between a turn and its mail": (after, Waiting, "take"),
+    "between binding and sending": (after, Waiting, "bind"),
     "before a mail is handed over": (before, Courier, "send"),
-    "between a mail and its record": (after, Courier, "send"),
-    "between a record and the end of its claim": (after, Store, "record"),
+    "between a mail and its record": (before, Emails, "record"),
+    "between a record and the end of its turn": (after, Emails, "record"),
 }
 URLS = ("IMI_AMQP_URL", "IMI_MANAGEMENT_URL")
 
