@@ -26,7 +26,7 @@ from client.cli_parked import parked_app
 from client.cli_registry import authorities_app, vocabulary_app
 from client.cli_status import status, systems
 from client.difference import consequence, differences
-from client.environment import read_files
+from client.environment import read_files, trust
 from client.legislation import Area, LegislationError, load
 from client.system import Refused, System
 from contracts.catalogue import COMMANDS
@@ -193,4 +193,5 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 def main() -> None:
     """Run `imi`."""
     read_files(os.environ)
+    trust(os.environ)
     app()

@@ -1,11 +1,14 @@
-"""The environment of `imi`: what a file holds counts as if it stood there, as it does for the services."""
+"""The environment of `imi`: files that it names, and whom to trust, count as they do for the services."""
 
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Final
 
+from contracts.addresses import trusting
+
 _PREFIX: Final = "IMI_"
 _SUFFIX: Final = "_FILE"
+ADDRESSES: Final = ("IMI_URL", "IMI_MANAGEMENT_URL", "IMI_REPLICAS")
 
 
 def read_files(environment: MutableMapping[str, str]) -> None:
@@ -13,3 +16,18 @@ def read_files(environment: MutableMapping[str, str]) -> None:
     named = {name: path for name, path in environment.items() if name.startswith(_PREFIX) and name.endswith(_SUFFIX)}
     for name, path in named.items():
         environment[name.removesuffix(_SUFFIX)] = Path(path).read_text().strip()
+
+
+def trust(environment: MutableMapping[str, str]) -> None:
+    """Where IMI_CA names a file of authorities, trust nobody whose certificate none of them signed.
+
+    Raises `ValueError` when an address is not encrypted.
+    """
+    ca = environment.get("IMI_CA")
+    if ca is None:
+        return
+    for name in ADDRESSES:
+        for url in filter(None, environment.get(name, "").split(",")):
+            trusting(url, ca)
+    # Whatever verifies by the list of this machine looks there instead.
+    environment["SSL_CERT_FILE"] = ca

@@ -1,7 +1,10 @@
 """Where the servers are, and how to log in to them."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
+
+from contracts.addresses import trusting
 
 
 @dataclass(frozen=True)
@@ -27,20 +30,26 @@ class Addresses:
     replica_set: str | None
     rabbit_admin: Credentials
     mongo_admin: Credentials
+    ca: Path | None = None
+    """The authority that signed the servers' certificates; without it nothing is encrypted."""
 
     def amqp_url(self, user: str, password: str, vhost: str = "/") -> str:
         """The broker's URL for a user and virtual host."""
-        return f"amqp://{login(user, password)}@{self.amqp_host}:{self.amqp_port}/{quoted(vhost)}"
+        scheme = "amqps" if self.ca else "amqp"
+        return self._trusting(f"{scheme}://{login(user, password)}@{self.amqp_host}:{self.amqp_port}/{quoted(vhost)}")
 
     def management_url_for(self, user: str, password: str) -> str:
         """The management API's URL for a user."""
         scheme, rest = self.management_url.split("://", 1)
-        return f"{scheme}://{login(user, password)}@{rest}"
+        return self._trusting(f"{scheme}://{login(user, password)}@{rest}")
 
     def mongo_url(self, user: str, password: str, auth_source: str = "admin") -> str:
         """MongoDB's URL for a user of the database `auth_source`."""
         url = f"mongodb://{login(user, password)}@{self.mongo_host_port}/?authSource={quoted(auth_source)}"
-        return f"{url}&replicaSet={self.replica_set}" if self.replica_set else url
+        return self._trusting(f"{url}&replicaSet={self.replica_set}" if self.replica_set else url)
+
+    def _trusting(self, url: str) -> str:
+        return trusting(url, str(self.ca)) if self.ca else url
 
 
 def login(user: str, password: str) -> str:

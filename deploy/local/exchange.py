@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import secrets
+import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -21,6 +22,7 @@ from client import topology
 from client.account import new_password, password_hash
 from contracts.topology import OPERATOR, SERVICES, VHOST
 from deploy.local.addresses import Addresses, Credentials
+from deploy.local.certificates import Certificates
 from deploy.local.mail import Mailbox, mail_server
 from deploy.local.ports import Ports
 from deploy.local.program import Program
@@ -42,6 +44,8 @@ class Replica:
     service: str
     ports: Ports
     program: Program
+    ca: Path | None = None
+    """The authority that signed its certificate, if it has one."""
 
     @property
     def port(self) -> int:
@@ -51,13 +55,14 @@ class Replica:
     @property
     def url(self) -> str:
         """Where its health and metrics are."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.ca else 'http'}://127.0.0.1:{self.port}"
 
     def ready(self) -> bool:
         """Whether it says that it is ready. Raises RuntimeError when it has ended."""
         self.program.check()
         try:
-            return httpx.get(f"{self.url}/health/ready", timeout=5, trust_env=False).is_success
+            trusted = ssl.create_default_context(cafile=self.ca) if self.ca else True
+            return httpx.get(f"{self.url}/health/ready", timeout=5, trust_env=False, verify=trusted).is_success
         except httpx.HTTPError:
             return False
 
@@ -74,6 +79,7 @@ class Exchange:
     smtp_url: str
     settings: Mapping[str, Mapping[str, str]]
     modules: Mapping[str, str]
+    certificates: Certificates | None = None
     replicas: list[Replica] = field(default_factory=list)
     root_key: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     """By which casework wraps the months' keys."""
@@ -93,7 +99,7 @@ class Exchange:
         log = self.folder / "logs" / f"{service}-{ports['http']}.log"
         environment = {**self._environment(service, ports["http"]), **(settings or {})}
         program = Program([sys.executable, "-m", module or self.modules[service]], log, environment)
-        replica = Replica(service, ports, program)
+        replica = Replica(service, ports, program, self.certificates.ca if self.certificates else None)
         program.start()
         self.replicas.append(replica)
         return replica
@@ -155,8 +161,21 @@ class Exchange:
             "IMI_AMQP_URL": self.amqp_url(f"service.{service}", self.passwords[service]),
             "IMI_HTTP_PORT": str(port),
             **(database if service in SERVICES else {}),
+            **self._encrypted(),
             **own.get(service, {}),
             **self.settings.get(service, {}),
+        }
+
+    def _encrypted(self) -> dict[str, str]:
+        if self.certificates is None:
+            return {}
+        files = {name: str(path) for name, path in vars(self.certificates).items()}
+        return {
+            "IMI_CA": files["ca"],
+            "IMI_HTTP_CERTIFICATE": files["certificate"],
+            "IMI_HTTP_KEY": files["key"],
+            "IMI_SMTP_ENCRYPTED": "true",
+            "IMI_SMTP_AUTHORITIES": files["ca"],
         }
 
 
@@ -167,23 +186,29 @@ def exchange(
     replicas: Mapping[str, int] | None = None,
     modules: Mapping[str, str] | None = None,
     having: Callable[[Path], AbstractContextManager[Servers]] = servers,
+    *,
+    certificates: Certificates | None = None,
 ) -> Iterator[Exchange]:
     """Have an exchange running, with data in `folder`, for as long as the context lasts.
 
     `settings` are environment variables by service; `replicas` how many of each, one where nothing is said;
     `modules` what runs in place of a service's own process; `having` makes the servers (`clusters`: three of each).
+    With `certificates`, which one of each can be given, nothing is said in the clear.
     """
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        running = stack.enter_context(having(folder / "servers"))
+        place = folder / "servers"
+        running = stack.enter_context(servers(place, certificates) if certificates else having(place))
         ports = Ports(folder, ["smtp"])
         stack.callback(ports.close)
         mailbox = Mailbox()
-        smtp_url = stack.enter_context(mail_server(mailbox, ports["smtp"]))
+        smtp_url = stack.enter_context(mail_server(mailbox, ports["smtp"], certificates))
         passwords = {name: new_password() for name in (*PROCESSES, OPERATOR)}
         prepare(running.addresses, passwords)
         run = {**PROCESSES, **(modules or {})}
-        made = Exchange(folder, running.addresses, running, mailbox, passwords, smtp_url, settings or {}, run)
+        made = Exchange(
+            folder, running.addresses, running, mailbox, passwords, smtp_url, settings or {}, run, certificates
+        )
         made.systems[OPERATOR] = passwords[OPERATOR]
         stack.callback(_stop_all, made)
         for service in PROCESSES:

@@ -1,5 +1,6 @@
 """A real SMTP server for tests and demonstrations: it keeps what it is given, and delivers nothing."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
@@ -7,6 +8,8 @@ from email.message import EmailMessage
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from deploy.local.certificates import Certificates
 
 
 class Mailbox:
@@ -30,11 +33,15 @@ class Mailbox:
 
 
 @contextmanager
-def mail_server(mailbox: Mailbox, port: int) -> Iterator[str]:
-    """Serve SMTP on loopback, in a thread; gives the URL."""
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+def mail_server(mailbox: Mailbox, port: int, certificates: Certificates | None = None) -> Iterator[str]:
+    """Serve SMTP on loopback, in a thread; gives the URL. With certificates it speaks TLS alone."""
+    context = None
+    if certificates:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificates.certificate, certificates.key)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, ssl_context=context)
     controller.start()
     try:
-        yield f"smtp://127.0.0.1:{port}"
+        yield f"{'smtps' if context else 'smtp'}://127.0.0.1:{port}"
     finally:
         controller.stop()

@@ -8,6 +8,7 @@ import sysconfig
 from pathlib import Path
 
 from deploy.local.addresses import Addresses
+from deploy.local.certificates import Certificates
 from deploy.local.ports import Ports
 from deploy.local.program import Program
 from deploy.local.replica_set import create_admin, is_primary, make_replica_set
@@ -20,11 +21,14 @@ CACHE_GIGABYTES = 0.5
 class MongoDB:
     """A replica set of one in a folder; a `Server`."""
 
-    def __init__(self, folder: Path, ports: Ports, addresses: Addresses) -> None:
-        """The folder may hold an earlier run's data."""
+    def __init__(
+        self, folder: Path, ports: Ports, addresses: Addresses, certificates: Certificates | None = None
+    ) -> None:
+        """The folder may hold an earlier run's data. With certificates it speaks TLS alone."""
         self._addresses = addresses
         write_key(folder)
-        self._program = Program(command(folder, ports["mongodb"], addresses), folder / "start.log")
+        options = tls_options(certificates) if certificates else []
+        self._program = Program([*command(folder, ports["mongodb"], addresses), *options], folder / "start.log")
 
     def start(self) -> None:
         """See `Server`."""
@@ -78,6 +82,12 @@ def command(folder: Path, port: int, addresses: Addresses, cache: float = CACHE_
     }
     arguments = [str(part) for option in options.items() for part in option]
     return [str(mongod()), "--nounixsocket", "--logappend", *arguments]
+
+
+def tls_options(certificates: Certificates) -> list[str]:
+    """What turns everything else away; who connects proves itself by a password."""
+    files = ["--tlsCertificateKeyFile", str(certificates.both), "--tlsCAFile", str(certificates.ca)]
+    return ["--tlsMode", "requireTLS", *files, "--tlsAllowConnectionsWithoutCertificates"]
 
 
 def mongod() -> Path:

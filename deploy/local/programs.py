@@ -7,12 +7,15 @@ from pathlib import Path
 
 from deploy.local import mongodb, rabbitmq
 from deploy.local.addresses import Addresses, Credentials
+from deploy.local.certificates import Certificates
 from deploy.local.mongodb import MongoDB
 from deploy.local.ports import Ports
 from deploy.local.rabbitmq import RabbitMQ, write_private
 
 
-def programs(folder: Path, stack: ExitStack) -> tuple[Addresses, RabbitMQ, MongoDB]:
+def programs(
+    folder: Path, stack: ExitStack, certificates: Certificates | None = None
+) -> tuple[Addresses, RabbitMQ, MongoDB]:
     """Prepare the folder, or take up what an earlier run left in it; `stack` frees the ports.
 
     Raises TimeoutError when another run has the folder.
@@ -22,9 +25,9 @@ def programs(folder: Path, stack: ExitStack) -> tuple[Addresses, RabbitMQ, Mongo
         (folder / part).mkdir(parents=True, exist_ok=True)
     ports = Ports(folder, rabbitmq.PORTS + mongodb.PORTS)
     stack.callback(ports.close)
-    addresses = addresses_on(ports, passwords(folder))
-    broker = RabbitMQ(folder / "rabbitmq", ports, addresses)
-    return addresses, broker, MongoDB(folder / "mongodb", ports, addresses)
+    addresses = addresses_on(ports, passwords(folder), certificates.ca if certificates else None)
+    broker = RabbitMQ(folder / "rabbitmq", ports, addresses, certificates)
+    return addresses, broker, MongoDB(folder / "mongodb", ports, addresses, certificates)
 
 
 def passwords(folder: Path) -> dict[str, str]:
@@ -36,15 +39,17 @@ def passwords(folder: Path) -> dict[str, str]:
     return found
 
 
-def addresses_on(ports: Ports, password: dict[str, str]) -> Addresses:
+def addresses_on(ports: Ports, password: dict[str, str], ca: Path | None = None) -> Addresses:
     """Where the two will be."""
+    scheme = "https" if ca else "http"
     return Addresses(
         amqp_host="127.0.0.1",
         amqp_port=ports["amqp"],
-        management_url=f"http://127.0.0.1:{ports['management']}",
-        prometheus_url=f"http://127.0.0.1:{ports['prometheus']}",
+        management_url=f"{scheme}://127.0.0.1:{ports['management']}",
+        prometheus_url=f"{scheme}://127.0.0.1:{ports['prometheus']}",
         mongo_host_port=f"127.0.0.1:{ports['mongodb']}",
         replica_set="exchange",
         rabbit_admin=Credentials("admin", password["rabbitmq"]),
         mongo_admin=Credentials("admin", password["mongodb"]),
+        ca=ca,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from contracts.topology import MAX_MESSAGE_SIZE
 from deploy.local.addresses import Addresses
+from deploy.local.certificates import Certificates
 from deploy.local.ports import Ports
 from deploy.local.program import Program
 from deploy.local.waiting import rabbitmq_serves, until
@@ -19,7 +20,8 @@ from deploy.local.waiting import rabbitmq_serves, until
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 NODE = "imi@localhost"
 PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
-PLUGINS = "[rabbitmq_management,rabbitmq_prometheus].\n"
+PLUGINS = "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_auth_mechanism_ssl].\n"
+SHIPPED_TLS = Path(__file__).parents[1] / "rabbitmq" / "tls.conf"
 
 # Seconds. Queues and stores are closed at once, then 3.10's management plugin waits five seconds for a
 # process that waits for it; two are enough for what is written with a delay of half a second.
@@ -30,12 +32,31 @@ ERLANG_ARGUMENTS = (
     "-kernel inet_dist_use_interface {127,0,0,1} -start_epmd false +sbwt none +sbwtdcpu none +sbwtdio none"
 )
 
-CONFIGURATION = """\
+LISTENERS = """\
 listeners.tcp.local = 127.0.0.1:{amqp}
 management.tcp.ip = 127.0.0.1
 management.tcp.port = {management}
 prometheus.tcp.ip = 127.0.0.1
 prometheus.tcp.port = {prometheus}
+"""
+TLS_LISTENERS = """\
+listeners.tcp = none
+listeners.ssl.local = 127.0.0.1:{amqp}
+ssl_options.cacertfile = {ca}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {key}
+management.ssl.ip = 127.0.0.1
+management.ssl.port = {management}
+management.ssl.cacertfile = {ca}
+management.ssl.certfile = {certificate}
+management.ssl.keyfile = {key}
+prometheus.ssl.ip = 127.0.0.1
+prometheus.ssl.port = {prometheus}
+prometheus.ssl.cacertfile = {ca}
+prometheus.ssl.certfile = {certificate}
+prometheus.ssl.keyfile = {key}
+"""
+CONFIGURATION = """\
 default_user = {user}
 default_pass = {password}
 loopback_users = none
@@ -50,11 +71,13 @@ raft.wal_max_size_bytes = 67108864
 class RabbitMQ:
     """A single node in a folder; a `Server`."""
 
-    def __init__(self, folder: Path, ports: Ports, addresses: Addresses) -> None:
-        """The folder may hold an earlier run's data."""
+    def __init__(
+        self, folder: Path, ports: Ports, addresses: Addresses, certificates: Certificates | None = None
+    ) -> None:
+        """The folder may hold an earlier run's data. With certificates it speaks TLS alone."""
         self._addresses = addresses
         numbers = {name: ports[name] for name in PORTS}
-        write_settings(folder, numbers, addresses)
+        write_settings(folder, numbers, addresses, certificates=certificates)
         self._epmd = Program(epmd_on(numbers["epmd"]), folder / "epmd.log")
         self._node = Program([str(SERVER)], folder / "start.log", environment_for(folder, numbers))
 
@@ -94,11 +117,24 @@ def epmd_on(port: int) -> list[str]:
     return ["epmd", "-address", "127.0.0.1", "-port", str(port)]
 
 
-def write_settings(folder: Path, ports: Mapping[str, int], addresses: Addresses, more: str = "") -> None:
-    """Write the node's configuration, `more` in the end, and the cookie that lets nobody else command it."""
+def write_settings(
+    folder: Path,
+    ports: Mapping[str, int],
+    addresses: Addresses,
+    more: str = "",
+    certificates: Certificates | None = None,
+) -> None:
+    """Write the node's configuration, `more` in the end, and the cookie that lets nobody else command it.
+
+    With certificates it listens for TLS alone, in the way that is shipped.
+    """
     admin = addresses.rabbit_admin
-    text = CONFIGURATION.format(user=admin.name, password=admin.password, max_message_size=MAX_MESSAGE_SIZE, **ports)
-    write_private(folder / "rabbitmq.conf", text + more)
+    text = CONFIGURATION.format(user=admin.name, password=admin.password, max_message_size=MAX_MESSAGE_SIZE)
+    if certificates:
+        listeners = TLS_LISTENERS.format(**vars(certificates), **ports) + SHIPPED_TLS.read_text()
+    else:
+        listeners = LISTENERS.format(**ports)
+    write_private(folder / "rabbitmq.conf", listeners + text + more)
     (folder / "enabled_plugins").write_text(PLUGINS)
     if not (folder / ".erlang.cookie").exists():
         write_private(folder / ".erlang.cookie", secrets.token_hex(20))

@@ -35,6 +35,8 @@ def direct(addresses: Addresses, user: Credentials | None = None) -> MongoClient
         serverSelectionTimeoutMS=500,
         username=user.name if user else None,
         password=user.password if user else None,
+        tls=addresses.ca is not None,
+        tlsCAFile=str(addresses.ca) if addresses.ca else None,
     )
 
 

@@ -1,6 +1,7 @@
 """Wait for servers to come up, and for several at once."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,8 @@ def management_answers(addresses: Addresses) -> bool:
     """Tell whether the management API knows the administrator."""
     admin = addresses.rabbit_admin
     try:
-        with httpx.Client(trust_env=False, timeout=5) as client:
+        context = ssl.create_default_context(cafile=addresses.ca)
+        with httpx.Client(trust_env=False, timeout=5, verify=context) as client:
             url = f"{addresses.management_url}/api/whoami"
             return client.get(url, auth=(admin.name, admin.password)).status_code == 200
     except httpx.HTTPError:

@@ -1,6 +1,7 @@
 """RabbitMQ's management API, for the provisioner and for `imi topology apply` alone."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -35,9 +36,11 @@ class Management:
     """
 
     def __init__(self, url: str) -> None:
-        """`url` holds the administrator's name and password."""
-        self._client = httpx.AsyncClient(base_url=url, timeout=30)
-        self.administrator = httpx.URL(url).username
+        """`url` holds the administrator's name and password, and in `cafile` whom to trust if not the machine's."""
+        address = httpx.URL(url)
+        context = ssl.create_default_context(cafile=address.params.get("cafile"))
+        self._client = httpx.AsyncClient(base_url=address.copy_with(query=None), timeout=30, verify=context)
+        self.administrator = address.username
 
     async def apply(self, definitions: Definitions) -> None:
         """Make what is not there yet; what is there stays, but an account, its limits and its permission change."""

@@ -86,5 +86,12 @@ async def serve(name: str, parts: Parts, settings: BrokerSettings) -> None:
         "port": settings.http_port,
         "log_config": None,
         "access_log": "false",
+        **_encrypted(settings),
     }
     await assemble(parts).run(run_extra_options=options)
+
+
+def _encrypted(settings: BrokerSettings) -> dict[str, str]:
+    if not (settings.http_certificate and settings.http_key):
+        return {}
+    return {"ssl_certfile": str(settings.http_certificate), "ssl_keyfile": str(settings.http_key)}

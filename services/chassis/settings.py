@@ -3,13 +3,25 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationInfo, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.addresses import trusting
 
 _PREFIX = "IMI_"
 _SUFFIX = "_FILE"
+
+
+def _encrypted(url: SecretStr, told: ValidationInfo) -> SecretStr:
+    """With `ca` set, no address will do to which a password would go in the clear."""
+    ca = told.data.get("ca")
+    return SecretStr(trusting(url.get_secret_value(), str(ca))) if ca else url
+
+
+Address = Annotated[SecretStr, AfterValidator(_encrypted)]
+"""Of a server, with name and password."""
 
 
 class BrokerSettings(BaseSettings):
@@ -18,9 +30,15 @@ class BrokerSettings(BaseSettings):
     # An error must not quote a password.
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    amqp_url: SecretStr
+    # Before the addresses: they are completed with it.
+    ca: FilePath | None = None
+    """A file of authorities of which one must have signed each server's certificate; with it, all must be encrypted."""
+    amqp_url: Address
     http_host: str = "127.0.0.1"
     http_port: int = 8000
+    http_certificate: FilePath | None = None
+    """With `http_key`: health and metrics are served over TLS."""
+    http_key: FilePath | None = None
     log_level: str = "INFO"
     version: str = "0.1.0"
     """What runs here, as its metrics say it; whoever builds images may name a build."""
@@ -28,6 +46,12 @@ class BrokerSettings(BaseSettings):
     """Largest body of a command, in bytes."""
     otlp_endpoint: str | None = None
     """Where traces go (OTLP over HTTP, `http://host:4318`). Without it there are none."""
+
+    @model_validator(mode="after")
+    def _certificate_with_its_key(self) -> Self:
+        if (self.http_certificate is None) != (self.http_key is None):
+            raise ValueError("http_certificate and http_key: both or neither")
+        return self
 
     @classmethod
     def load(cls) -> Self:
@@ -38,7 +62,7 @@ class BrokerSettings(BaseSettings):
 class ServiceSettings(BrokerSettings):
     """What a service needs besides: its own database."""
 
-    mongo_url: SecretStr
+    mongo_url: Address
     mongo_database: str
     compare_every: float = Field(default=300, gt=0, allow_inf_nan=False)
     """Seconds after which copies of the registry's data are compared with it again."""

@@ -4,7 +4,6 @@ It alone has the broker's administrator right, and nothing else: no database, no
 """
 
 import uvloop
-from pydantic import SecretStr
 from pydantic_core import to_json
 
 from contracts.directory import Provision, Provisioned, Reconcile
@@ -14,7 +13,7 @@ from services.chassis.bus import Outgoing
 from services.chassis.feed import Feed, open_broker
 from services.chassis.management import Management
 from services.chassis.service import Parts, serve
-from services.chassis.settings import BrokerSettings
+from services.chassis.settings import Address, BrokerSettings
 from services.registry.enforcing import Enforcer
 from services.registry.repairing import Repairer
 
@@ -24,7 +23,7 @@ NAME = "provisioner"
 class Settings(BrokerSettings):
     """Besides the common ones: where the broker is administered, with the administrator's name and password."""
 
-    management_url: SecretStr
+    management_url: Address
     vhost: str = "imi"
     kept_accounts: frozenset[str] = frozenset()
     """Accounts of the broker, besides the services' and its administrator's, that are no system's and stay."""

@@ -145,7 +145,7 @@ def test_a_service_is_watched_and_has_time_to_finish(name: str, service: str) ->
 def test_every_secret_is_a_file_that_is_handed_out(name: str) -> None:
     """No password stands in a manifest or an environment; what a pod looks for, `credentials` makes."""
     handed_out = made.secrets(PASSWORDS, WANTED[name])
-    certificates = {"exchange-ca", "services-tls", "mongodb-tls"}
+    certificates = {"services-tls", "mongodb-tls"}
     for pod_name, pod in pods(name):
         mounted = {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
         assert mounted <= handed_out.keys() | certificates
@@ -365,6 +365,66 @@ def settings(text: str) -> dict[str, str]:
     """The lines of a configuration of RabbitMQ's."""
     lines = [line.partition("=") for line in text.splitlines() if line and not line.startswith("#")]
     return {key.strip(): value.strip() for key, _, value in lines}
+
+
+def test_in_production_nothing_is_said_in_the_clear() -> None:
+    """No process takes an address without TLS, no server listens without it, and no probe or scrape goes without."""
+    for name, pod in pods("production"):
+        told = environment(pod)
+        if name != "mongodb":
+            assert told["IMI_CA"] == "/run/tls/ca.crt"
+        for container in pod["containers"]:
+            probes = [of["httpGet"] for kind, of in container.items() if kind.endswith("Probe") and "httpGet" in of]
+            assert all(probe["scheme"] == "HTTPS" for probe in probes)
+            assert not probes or told.keys() >= {"IMI_HTTP_CERTIFICATE", "IMI_HTTP_KEY"}
+    assert environment(named("production", "Deployment", "notifier")["spec"]["template"]["spec"])["IMI_SMTP_ENCRYPTED"]
+    for monitor in of_kind("production", "PodMonitor"):
+        assert all(one["scheme"] == "https" and one["tlsConfig"] for one in monitor["spec"]["podMetricsEndpoints"])
+    (mongod,) = named("production", "StatefulSet", "mongodb")["spec"]["template"]["spec"]["containers"]
+    plain = set(named("small", "StatefulSet", "mongodb")["spec"]["template"]["spec"]["containers"][0]["args"])
+    assert plain < set(mongod["args"])
+    assert {"--tlsMode=requireTLS", "--tlsCAFile=/run/tls/ca.crt"} < set(mongod["args"])
+    for secret, of in made.secrets(PASSWORDS, WANTED["production"]).items():
+        for key, url in of.items():
+            if key.endswith("_url"):
+                assert re.match(r"(amqps|https|smtps)://|mongodb://.*[&?]tls=true", url), (secret, key)
+
+
+def test_the_broker_listens_as_it_was_shown_to() -> None:
+    """What test_encryption.py ran with: certificates are verified, and open the account of their name."""
+    spec = named("production", "RabbitmqCluster", "rabbitmq")["spec"]
+    assert spec["tls"] == {
+        "secretName": "rabbitmq-tls",
+        "caSecretName": "rabbitmq-tls",
+        "disableNonTLSListeners": True,
+    }
+    assert "rabbitmq_auth_mechanism_ssl" in spec["rabbitmq"]["additionalPlugins"]
+    here = settings(spec["rabbitmq"]["additionalConfig"])
+    shipped = settings((FOLDER.parent / "rabbitmq" / "tls.conf").read_text())
+    plain = settings(named("small", "RabbitmqCluster", "rabbitmq")["spec"]["rabbitmq"]["additionalConfig"])
+    assert here == plain | shipped
+
+
+def test_every_certificate_that_is_needed_is_made() -> None:
+    """For the names by which each server is reached, renewed in time, by an authority whose key no pod has."""
+    made_here = {one["spec"]["secretName"]: one["spec"] for one in of_kind("production", "Certificate")}
+    mounted = {v["secret"]["secretName"] for _, pod in pods("production") for v in pod["volumes"] if "secret" in v}
+    assert {"mongodb-tls", "services-tls"} <= mounted & made_here.keys()
+    assert "exchange-authority" in made_here.keys() - mounted
+    assert set(made.MEMBERS) < set(made_here["mongodb-tls"]["dnsNames"])
+    assert {"rabbitmq", "rabbitmq.imi.svc"} < set(made_here["rabbitmq-tls"]["dnsNames"])
+    names = {
+        one["tlsConfig"]["serverName"]
+        for m in of_kind("production", "PodMonitor")
+        for one in m["spec"]["podMetricsEndpoints"]
+    }
+    assert names == {"rabbitmq.imi.svc", "services.imi.svc"}
+    assert names < {name for one in made_here.values() for name in one.get("dnsNames", [])}
+    assert all(hours(one["renewBefore"]) < hours(one["duration"]) for one in made_here.values())
+
+
+def hours(duration: str) -> int:
+    return int(duration.removesuffix("h"))
 
 
 def test_casework_replicas_share_their_keys() -> None:

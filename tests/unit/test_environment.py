@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from client.environment import read_files
+from client.environment import read_files, trust
 
 
 def test_what_a_file_holds_counts_as_if_it_stood_in_the_environment(tmp_path: Path) -> None:
@@ -20,3 +20,21 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """Rather than an empty address."""
     with pytest.raises(FileNotFoundError):
         read_files({"IMI_URL_FILE": str(tmp_path / "missing")})
+
+
+def test_with_an_authority_imi_connects_to_nobody_else() -> None:
+    """It takes the place of those that the machine trusts; an address in the clear is an error that quotes nothing."""
+    environment = {
+        "IMI_CA": "/ca",
+        "IMI_URL": "amqps://a:b@host/imi",
+        "IMI_REPLICAS": "https://one:8000,https://two:8000",
+    }
+    trust(environment)
+    assert environment["SSL_CERT_FILE"] == "/ca"
+    for name, url in (("IMI_URL", "amqp://a:word@host/imi"), ("IMI_REPLICAS", "https://one:8000,http://two:8000")):
+        with pytest.raises(ValueError, match="certificate authority") as refused:
+            trust({"IMI_CA": "/ca", name: url})
+        assert "word" not in str(refused.value)
+    plain = {"IMI_URL": "amqp://a:b@host/imi"}
+    trust(plain)
+    assert plain == {"IMI_URL": "amqp://a:b@host/imi"}

@@ -74,6 +74,32 @@ def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "opensesame" not in str(raised.value)
 
 
+def test_with_an_authority_every_address_must_be_encrypted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One in the clear ends the process before anything is sent, and the error does not quote it."""
+    authority = tmp_path / "ca.crt"
+    authority.touch()
+    monkeypatch.setenv("IMI_CA", str(authority))
+    monkeypatch.setenv("IMI_AMQP_URL", URL)
+    with pytest.raises(ValidationError, match="amqp_url") as raised:
+        BrokerSettings.load()
+    assert "opensesame" not in str(raised.value)
+    monkeypatch.setenv("IMI_AMQP_URL", URL.replace("amqp://", "amqps://"))
+    assert f"cafile={authority}" in BrokerSettings.load().amqp_url.get_secret_value()
+
+
+@pytest.mark.parametrize("missing", ["IMI_HTTP_CERTIFICATE", "IMI_HTTP_KEY"])
+def test_a_certificate_without_its_key_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str
+) -> None:
+    """Rather than figures in the clear."""
+    monkeypatch.setenv("IMI_AMQP_URL", URL)
+    for name in {"IMI_HTTP_CERTIFICATE", "IMI_HTTP_KEY"} - {missing}:
+        (tmp_path / "file").touch()
+        monkeypatch.setenv(name, str(tmp_path / "file"))
+    with pytest.raises(ValidationError, match="both or neither"):
+        BrokerSettings.load()
+
+
 @pytest.mark.parametrize("kind", [RegistrySettings, ProvisionerSettings, Settings, NotifierSettings])
 def test_every_setting_is_documented(kind: type[BrokerSettings]) -> None:
     """Whoever runs a process finds each of its settings in docs/settings.md."""
