@@ -6,7 +6,19 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from contracts.languages import State
-from contracts.types import AuthorityId, CaseId, Code, FreeText, Label, Message, Part, User, Value
+from contracts.types import (
+    AuthorityId,
+    CaseId,
+    Code,
+    FreeText,
+    Label,
+    MachineTranslation,
+    Message,
+    Part,
+    ReadText,
+    User,
+    Value,
+)
 
 CaseState = Literal[
     "draft",
@@ -446,12 +458,17 @@ class AreaLabel(Label):
 
 
 class Item(Part):
-    """A particular or a question, with what was filled in; `value_text` is the value as its reader reads it."""
+    """A particular or a question, with what was filled in; `value_text` is the value as its reader reads it.
+
+    Beside free text may stand what stands in a `ReadText`.
+    """
 
     code: Code
     text: str | None = None
     value: Value | None = None
     value_text: str | None = None
+    looks_like: Label | None = None
+    machine_translation: MachineTranslation | None = None
 
 
 class Event(Part):
@@ -470,7 +487,7 @@ class Remark(Part):
     text: str | None = None
     at: datetime
     by: AuthorityId
-    said: FreeText | None = None
+    said: ReadText | None = None
 
 
 class Attached(Part):
@@ -537,8 +554,8 @@ class CaseView(CaseHead):
     """The reader observes, and sees no more than this."""
     questions: tuple[Item, ...] = ()
     particulars: tuple[Item, ...] | None = None
-    comment: FreeText | None = None
-    reply_comment: FreeText | None = None
+    comment: ReadText | None = None
+    reply_comment: ReadText | None = None
     rating: Rating | None = None
     remarks: tuple[Remark, ...] | None = None
     files: tuple[Attached, ...] | None = None

@@ -162,6 +162,7 @@ LABELS: Final[dict[str, str]] = {
     "match.some-words": "Some words found",
     "match.competence": "By its competence",
     "match.filter": "Fits the selection",
+    "note.machine-translation": "Machine translation, not binding",
 }
 
 SENTENCES: Final[dict[str, str]] = {

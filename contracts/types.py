@@ -69,6 +69,24 @@ class Label(Part):
     text: str | None = None
 
 
+class MachineTranslation(Part):
+    """What a machine made of a text in its reader's language. It binds nobody: `label` says so."""
+
+    text: str
+    language: Language
+    label: Label
+
+
+class ReadText(FreeText):
+    """Free text as it is read. `looks_like` is a language that it seems to be in rather than in that of its mark.
+
+    It may be mistaken: it warns, and nothing is refused for it.
+    """
+
+    looks_like: Label | None = None
+    machine_translation: MachineTranslation | None = None
+
+
 Value = (
     Annotated[str, Field(strict=True, max_length=200)]
     | Annotated[int, Field(strict=True)]

@@ -17,7 +17,7 @@ from contracts.casework import (
     TrailStep,
 )
 from contracts.dates import Notice, NoticeKind
-from contracts.types import FreeText, Label
+from contracts.types import Label, ReadText
 from services.casework import case as domain
 from services.casework.case import DRAFTS, Case, Entry, Side
 
@@ -150,8 +150,8 @@ def _items(codes: Iterable[str], values: Mapping[str, Any] | None = None) -> lis
     return [{"code": code, "value": there.get(code)} for code in codes]
 
 
-def _text(text: Mapping[str, str] | None) -> FreeText | None:
-    return FreeText(**text) if text else None
+def _text(text: Mapping[str, str] | None) -> ReadText | None:
+    return ReadText(**text) if text else None
 
 
 # The trail

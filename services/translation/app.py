@@ -16,10 +16,12 @@ from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.loops import Loop
 from services.chassis.service import Parts, serve
-from services.chassis.settings import ServiceSettings
 from services.chassis.worker import Worker
+from services.translation.guard import Guard
 from services.translation.handlers import CatalogueDesk, Translator
+from services.translation.machine import Machine
 from services.translation.metrics import EVERY, Figures
+from services.translation.settings import Settings
 from services.translation.store import Store
 
 NAME = "translation"
@@ -27,7 +29,7 @@ NAME = "translation"
 
 async def main() -> None:
     """Run translation until it is told to stop."""
-    settings = ServiceSettings.load()
+    settings = Settings.load()
     logs.configure(NAME, settings.log_level)
     tracing.configure(NAME, settings.otlp_endpoint)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
@@ -49,17 +51,30 @@ async def main() -> None:
         return [f"{NAME}.views"]
 
     desk = Desk(COMMANDS, settings.max_body, CatalogueDesk(store))
-    workers = [Worker(url, NAME, lanes, desk), Worker(url, NAME, views, Translator(store, sentences))]
+    machine = _machine(settings)
+    translator = Translator(store, sentences, Guard() if settings.language_guard else None, machine)
+    workers = [Worker(url, NAME, lanes, desk), Worker(url, NAME, views, translator)]
     parts = Parts(
         broker,
         workers,
         probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, comparing.runs, figures.runs],
         prepare=[store.prepare],
         begin=[comparing.begin, figures.begin],
-        end=[comparing.end, figures.end],
+        end=[comparing.end, figures.end, *([machine.end] if machine else [])],
         copies=[feed, replay],
     )
     await serve(NAME, parts, settings)
+
+
+def _machine(settings: Settings) -> Machine | None:
+    if settings.machine_translation_url is None:
+        return None
+    # Here and not above: what nobody has asked for is not in memory.
+    from services.translation.libretranslate import LibreTranslate  # noqa: PLC0415
+
+    key = settings.machine_translation_key.get_secret_value() if settings.machine_translation_key else None
+    service = LibreTranslate(str(settings.machine_translation_url), key, settings.machine_translation_timeout)
+    return Machine(service, service.close)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Views in, inbox messages out; and the operator's publication of legislation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import structlog
@@ -14,35 +14,63 @@ from contracts.topology import OPERATOR, inbox_of
 from contracts.translation import AreaPublished, PublishArea, PutTexts, ShowForm
 from services.chassis import metrics, tracing
 from services.chassis.bus import Outgoing
-from services.chassis.delivery import Delivery, Handled
+from services.chassis.delivery import Delivery, Handled, Later, Result
 from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.intake import Command
 from services.chassis.parking import ROUTING_KEY
 from services.translation.area import AreaTexts, codes_of, inconsistency
 from services.translation.forms import form_of
+from services.translation.freetext import said_in
+from services.translation.guard import Guard
+from services.translation.machine import ASK_AGAIN_AFTER, PATIENCE, Machine
 from services.translation.metrics import TEXTS_MISSING
 from services.translation.reading import Reading, Sentences, in_order
 from services.translation.render import Areas, Json, area_of, render
 from services.translation.store import Store
 
+Languages = Mapping[str, tuple[str, ...]]
 log = structlog.get_logger()
 
 
 class Translator:
     """The handler of the queue of views."""
 
-    def __init__(self, store: Store, sentences: Sentences) -> None:
-        """`sentences` are the exchange's own, by language and code."""
+    def __init__(
+        self, store: Store, sentences: Sentences, guard: Guard | None = None, machine: Machine | None = None
+    ) -> None:
+        """`sentences` are the exchange's own, by language and code; what is not there says nothing of free text."""
         self._store = store
         self._sentences = sentences
+        self._guard = guard
+        self._machine = machine
 
-    async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Handled]:
-        """Return each view in its reader's words, addressed to its inbox."""
+    async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Result]:
+        """Return each view in its reader's words, addressed to its inbox.
+
+        A message whose translations by a machine are under way is looked at again shortly; the others do not wait.
+        """
         groups = [from_json(delivery.message.body)["views"] for delivery in deliveries]
         views = [view for group in groups for view in group]
         languages = await self._store.languages(name for view in views for name in _names(view))
         areas = await self._areas(views)
-        return [Handled([self._letter_or_parked(view, languages, areas) for view in group]) for group in groups]
+        results = list[Result]()
+        for delivery, group in zip(deliveries, groups, strict=True):
+            there = [await self._beside(view, languages) for view in group]
+            if all(there) or delivery.age >= PATIENCE:
+                results.append(Handled([self._letter_or_parked(view, languages, areas) for view in group]))
+            else:
+                results.append(Later(ASK_AGAIN_AFTER))
+        return results
+
+    async def _beside(self, view: Json, languages: Languages) -> bool:
+        """Put beside free text what is known of it; say whether nothing more is to be waited for."""
+        with suppress(KeyError, TypeError, AttributeError):  # a view that is none is parked when it is rendered
+            texts = list(said_in(view["message"]))
+            if texts and self._guard:
+                await self._guard.mark(texts)
+            if texts and self._machine:
+                return self._machine.fill(texts, _spoken(view, languages))
+        return True
 
     async def _areas(self, views: Sequence[Json]) -> Areas:
         wanted = {area for view in views if (area := area_of(view["message"]))}
@@ -52,7 +80,7 @@ class Translator:
                 areas[key] = await self._store.area_texts(*key)
         return areas
 
-    def _letter_or_parked(self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas) -> Outgoing:
+    def _letter_or_parked(self, view: Json, languages: Languages, areas: Areas) -> Outgoing:
         """One view that cannot be rendered does not take with it those that came in the same message."""
         hop = tracing.begin("translate", view.get(tracing.HEADER), {"messaging.message.id": view["message_id"]})
         try:
@@ -62,11 +90,8 @@ class Translator:
         finally:
             hop.end()
 
-    def _letter(
-        self, view: Json, languages: dict[str, tuple[str, ...]], areas: Areas, traceparent: str | None
-    ) -> Outgoing:
-        spoken = next((languages[name] for name in _names(view) if name in languages), (LAST_RESORT,))
-        reading = Reading(in_order(spoken), self._sentences)
+    def _letter(self, view: Json, languages: Languages, areas: Areas, traceparent: str | None) -> Outgoing:
+        reading = Reading(in_order(_spoken(view, languages)), self._sentences)
         kind = render(view["message"], reading, areas)
         if reading.lacking:
             _count(reading, view["message"])
@@ -151,6 +176,10 @@ def _count(reading: Reading, message: Json) -> None:
     area, _ = area_of(message) or ("", 0)
     for lack in reading.lacking:
         TEXTS_MISSING.labels(area if lack.of_area else "exchange", reading.languages[0]).inc()
+
+
+def _spoken(view: Json, languages: Languages) -> tuple[str, ...]:
+    return next((languages[name] for name in _names(view) if name in languages), (LAST_RESORT,))
 
 
 def _names(view: Json) -> list[str]:

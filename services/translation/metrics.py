@@ -18,6 +18,14 @@ TEXTS_MISSING = Counter(
     "Texts that were read in another language than the reader's first, by area (or `exchange`) and that language.",
     ["area", "language"],
 )
+DOUBTS = Counter(
+    "imi_language_doubts_total",
+    "Free texts that seemed to be in another language, by that of their mark.",
+    ["language"],
+)
+MACHINE_TRANSLATIONS = Counter(
+    "imi_machine_translations_total", "Free texts by what came of their machine translation.", ["result"]
+)
 
 
 class Figures:

@@ -5,7 +5,8 @@ from typing import Any
 
 from contracts.inbox import AuthorityUpdate, CaseUpdate, Milestone, Outcome, SystemUpdate
 from services.translation.area import AreaTexts
-from services.translation.reading import Reading
+from services.translation.freetext import said_in
+from services.translation.reading import Reading, language
 
 Json = dict[str, Any]
 Areas = Mapping[tuple[str, int], AreaTexts]
@@ -23,6 +24,8 @@ def render(message: Json, reading: Reading, areas: Areas) -> str:
     fill(message, reading)
     if case := message.get("case"):
         _case(case, reading, areas[case["area"]["code"], case["area"]["version"]])
+        for said in said_in(message):
+            _beside(said.holder, reading)
     if reading.lacking:
         message["in_other_language"] = _by_language(reading)
     return kind
@@ -91,6 +94,14 @@ def _item(item: Json, code: str, reading: Reading, area: AreaTexts) -> None:
     item["text"] = reading.text(area, code)
     if "value" in item:
         item["value_text"] = reading.value(area, code, item["value"])
+
+
+def _beside(holder: Json, reading: Reading) -> None:
+    """Say in words what stands beside free text."""
+    if found := holder.get("looks_like"):
+        found["text"] = language(reading.languages[0], found["code"])
+    if made := holder.get("machine_translation"):
+        made["label"]["text"] = reading.sentence(f"note.{made['label']['code']}")
 
 
 _KINDS: Mapping[str, tuple[str, Callable[[Json, Reading], None]]] = {

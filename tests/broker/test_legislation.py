@@ -14,7 +14,7 @@ from contracts.casework import AcceptRequest, CaseView, Reply, SendRequest, Show
 from contracts.registry import GrantAccess, Scope
 from contracts.topology import OPERATOR
 from contracts.translation import ShowForm
-from contracts.types import FreeText
+from contracts.types import FreeText, Label
 from tests.world import HANDLER, World, today, update
 
 pytestmark = pytest.mark.servers
@@ -59,6 +59,7 @@ def licence(world: World) -> SendRequest:
         area="driving-licences",
         questions=("issued", "valid-until"),
         particulars={name: FreeText(text="B 072RRE2I55", language="de") for name in ("holder", "number")},
+        comment=FreeText(text="Der Führerschein wurde bei einer Kontrolle vorgelegt.", language="hu"),
     )
 
 
@@ -74,6 +75,8 @@ async def test_an_area_is_published_and_used_under_load_and_its_cases_keep_their
         await granted(world)
         sent = await asking.do(licence(world))
         assert sent.case
+        assert sent.case.comment
+        assert sent.case.comment.looks_like == Label(code="de", text="Deutsch")
         assert "question.valid-until" in (sent.in_other_language or {})["en"]
         number = sent.case.id
         assert _words(sent.case) == ("Führerscheine", "Dort ausgestellt?")

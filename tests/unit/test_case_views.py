@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contracts.casework import CaseView
 from contracts.dates import Dates
 from contracts.refusal import Refusal
-from contracts.types import FreeText
+from contracts.types import FreeText, ReadText
 from services.casework.case import Case, Entry, case_from
 from services.casework.deadlines import deadlines_of, end_of_day
 from services.casework.views import view_of
@@ -86,7 +86,7 @@ def test_the_sender_always_sees_what_it_sent(made: dict[str, Any]) -> None:
     seen = view(made, SENDER)
     assert seen.particulars is not None
     assert {item.code: item.value for item in seen.particulars} == {"holder": made["holder"], "born": made["born"]}
-    assert seen.comment == made["comment"]
+    assert seen.comment == (ReadText(**dict(made["comment"])) if made["comment"] else None)
 
 
 @given(cases)

@@ -66,13 +66,14 @@ def test_there_is_a_catalogue_for_every_language_and_no_other() -> None:
 
 
 def test_whatever_may_happen_has_a_label() -> None:
-    """Every state of a case, whatever happens to cases, authorities and systems, every kind of match."""
+    """Every state of a case, whatever happens to cases, authorities and systems, every kind of match, every note."""
     wanted = {
         *(f"state.{state}" for state in CaseState.__args__),  # type: ignore[attr-defined] # a Literal's values
         *(f"event.{event}" for event in Happening.__args__),  # type: ignore[attr-defined] # as above
         *(f"authority.{what}" for what in AuthorityHappening.__args__),  # type: ignore[attr-defined] # as above
         *(f"system.{what}" for what in SystemHappening.__args__),  # type: ignore[attr-defined] # as above
         *(f"match.{kind}" for kind in MatchKind.__args__),  # type: ignore[attr-defined] # as above
+        "note.machine-translation",
     }
     assert set(LABELS) == wanted
 
