@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from contracts.languages import Language, State
-from contracts.registry import CertificateSubject, Details, Kind, PasswordHash, Realm, Region, Scope, Status
+from contracts.registry import CertificateSubject, Details, Kind, PasswordHash, Realm, Region, Scope, Status, Term
 from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId, User
 
 AuthorityHappening = Literal[
@@ -194,6 +194,8 @@ class Compare(Message):
     service: Code
     authorities: dict[str, Tally]
     systems: Tally
+    terms: Tally | None = None
+    """Of the vocabulary, by whoever keeps a copy of it."""
 
 
 class Replayed(Message):
@@ -204,4 +206,18 @@ class Replayed(Message):
     systems: tuple[SystemState, ...] = ()
 
 
-EVENTS: tuple[type[Message], ...] = (AuthorityState, SystemState)
+class TermState(Term):
+    """A term as it now is, and of which vocabulary. The higher version is the newer."""
+
+    vocabulary: Code
+    version: int
+
+
+class TermsChanged(Message):
+    """Event: terms of the vocabulary as they now are: the operator has loaded them, or a copy lacked them."""
+
+    TYPE: ClassVar[str] = "registry.terms.v1"
+    terms: Annotated[tuple[TermState, ...], Field(min_length=1)]
+
+
+EVENTS: tuple[type[Message], ...] = (AuthorityState, SystemState, TermsChanged)

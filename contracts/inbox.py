@@ -8,7 +8,7 @@ from contracts.casework import CaseHead, CaseTrail, CaseView, File, Recount, Ret
 from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard, SystemHappening, TrailEntry
 from contracts.languages import Language
 from contracts.notifier import Preferences, SentEmail
-from contracts.translation import Form
+from contracts.translation import Form, Labels
 from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId
 
 
@@ -54,6 +54,7 @@ class Outcome(Worded):
     proof: CaseTrail | None = None
     file: File | None = None
     form: Form | None = None
+    labels: Labels | None = None
     scores: tuple[Score, ...] | None = None
     verified: Verified | None = None
     retention: Retention | None = None

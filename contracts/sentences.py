@@ -85,6 +85,7 @@ REFUSALS: Final[dict[str, str]] = {
     "case-full": "The case holds as much as it can. Bring it to an end and begin another one.",
     # Publishing legislation
     "version-published": "This version has been published and cannot be changed. Use a new version number.",
+    "unknown-vocabulary": "The exchange has no such list of labels. Check its name.",
     "texts-missing": "A text that the rules name is missing in English. Send the texts first.",
     "rules-inconsistent": "The rules contradict themselves. Correct the code named here.",
 }

@@ -44,6 +44,7 @@ _BINDINGS: Final = (
     # (exchange, routing key, queue): who listens to what a service says
     *((source, "views", "translation.views") for source in SERVICES),
     *(("registry", "event.#", f"{listener}.events") for listener in _COPYING),
+    ("registry", "terms", "translation.events"),
     # One queue for both: what a reconciliation says was true when it was sent, and no later.
     *(("registry", key, "provisioner.tasks") for key in ("provision", "reconcile")),
     *(("provisioner", key, "registry.provisioned") for key in ("provisioned", "reconciled")),

@@ -161,7 +161,33 @@ class Form(Part):
     in_english: tuple[MessageCode, ...] | None = None
 
 
-COMMANDS: tuple[type[Message], ...] = (PutTexts, PublishArea, ShowForm)
+class ShowLabels(Message):
+    """Read what codes are called in one language: of the states, of the languages, or of a vocabulary.
+
+    A vocabulary has the name under which the operator loaded it: of professions, activities, regions. `after` is the
+    cursor of the page before. With the `tag` of what one has, nothing comes when it still holds.
+    """
+
+    TYPE: ClassVar[str] = "translation.show_labels.v1"
+    of: Code
+    language: Language
+    after: Annotated[str, StringConstraints(max_length=64)] | None = None
+    tag: Tag | None = None
+
+
+class Labels(Part):
+    """What codes are called. `in_english` names those that the language lacks; without `labels` the tag still holds."""
+
+    of: Code
+    language: Language
+    tag: Tag
+    labels: dict[str, str] | None = None
+    in_english: tuple[str, ...] | None = None
+    next: str | None = None
+    """The cursor of the next page; without it there is none."""
+
+
+COMMANDS: tuple[type[Message], ...] = (PutTexts, PublishArea, ShowForm, ShowLabels)
 
 
 class AreaPublished(Message):

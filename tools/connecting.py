@@ -120,6 +120,7 @@ RIGHTS: Final[Mapping[str, Rights]] = {
     "casework.recount_scores.v1": Rights("the operator", "the outcome has `recount`"),
     "translation.put_texts.v1": Rights("the operator", "the outcome says done"),
     "translation.show_form.v1": Rights("any system", "the outcome has `form`"),
+    "translation.show_labels.v1": Rights("any system", "the outcome has `labels`"),
     "translation.publish_area.v1": Rights("the operator", "the outcome says done; requests of the area can be sent"),
 }
 

@@ -23,6 +23,7 @@ SAID: Final[tuple[tuple[str, str, type[Message]], ...]] = (
     ("registry", "event.authority", directory.AuthorityState),
     ("registry", "event.system", directory.SystemState),
     ("registry", "event.authorities", directory.Replayed),
+    ("registry", "terms", directory.TermsChanged),
     ("registry", "provision", directory.Provision),
     ("registry", "reconcile", directory.Reconcile),
     ("provisioner", "provisioned", directory.Provisioned),

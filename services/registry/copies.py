@@ -8,7 +8,7 @@ from prometheus_client import Counter
 from pydantic_core import to_json
 from pymongo.read_concern import ReadConcern
 
-from contracts.directory import AuthorityState, Compare, Replayed, SystemState, Tally
+from contracts.directory import AuthorityState, Compare, Replayed, SystemState, Tally, TermsChanged, TermState
 from contracts.topology import MAX_MESSAGE_SIZE, SERVICES
 from services.chassis.bus import Outgoing
 from services.chassis.copies import tallies, total
@@ -16,6 +16,7 @@ from services.chassis.feed import Feed
 from services.chassis.mongo import Database, Document
 from services.registry.authority import authority_from
 from services.registry.system import system_from
+from services.registry.vocabulary import state_of
 
 State = AuthorityState | SystemState
 
@@ -40,6 +41,7 @@ class Copies:
         sure = ReadConcern("majority")
         self._authorities = database["authorities"].with_options(read_concern=sure)
         self._systems = database["systems"].with_options(read_concern=sure)
+        self._terms = database["vocabulary"].with_options(read_concern=sure)
         self._feed = feed
 
     async def prepare(self) -> None:
@@ -52,6 +54,8 @@ class Copies:
             raise LookupError(message.service)
         if total(await tallies(self._systems, _LIVE)) != message.systems:
             await self._send(message.service, self._system_states())
+        if message.terms is not None and total(await tallies(self._terms, {})) != message.terms:
+            await self._send_terms(message.service)
         told = await self._told()
         differing = _differing(await tallies(self._authorities, told), message.authorities)
         if differing:
@@ -75,6 +79,21 @@ class Copies:
                 authority = authority_from(str(found["_id"]), found.get("history", ()))
                 if authority:
                     yield authority.state()
+
+    async def _send_terms(self, service: str) -> None:
+        some = list[TermState]()
+        async for found in self._terms.find({"version": {"$gte": 1}}).sort("_id", 1):
+            some.append(state_of(found))
+            if len(some) == AT_MOST:
+                await self._say_terms(service, some)
+                some = []
+        if some:
+            await self._say_terms(service, some)
+
+    async def _say_terms(self, service: str, some: Sequence[TermState]) -> None:
+        body = to_json(TermsChanged(terms=tuple(some)), exclude_none=True)
+        await self._feed.publish(Outgoing("terms", TermsChanged.TYPE, body, str(uuid.uuid4())))
+        REPLAYED.labels(service, "term").inc(len(some))
 
     async def _send(self, service: str, states: AsyncIterator[State]) -> None:
         async for message in in_messages(states):

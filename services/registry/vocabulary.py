@@ -11,14 +11,16 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from sys import intern
-from typing import Final
+from typing import Any, Final
 
-from pymongo import UpdateOne
+from pymongo import ReturnDocument, UpdateOne
 
+from contracts.directory import TermsChanged, TermState
+from contracts.identity import derived_uuid
 from contracts.refusal import Refusal
 from contracts.registry import PutTerms, Term
 from contracts.topology import OPERATOR
-from services.chassis.desk import Answer, done, refused
+from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.intake import Command
 from services.chassis.mongo import Collection
 from services.registry.directory import LAST
@@ -48,12 +50,21 @@ class Vocabulary:
         self._codes_of: dict[str, list[str]] = {}
         self._words: list[str] = []
 
-    async def put(self, terms: Iterable[Term]) -> None:
-        """Store terms; one that is there gets the new labels. Repeated, it changes nothing."""
-        writes = [UpdateOne({"_id": term.code}, {"$set": _fields(term)}, upsert=True) for term in terms]
-        await self._collection.bulk_write(writes, ordered=False)
+    async def put(self, terms: Iterable[Term], vocabulary: str = "terms") -> TermsChanged:
+        """Store terms; one that is there gets the new labels, and whichever was sent last stays. Return them as stored.
+
+        Each has the number of the loading as its version, which is drawn before anything is stored.
+        """
+        drawn = await self._collection.find_one_and_update(
+            {"_id": _REVISION}, {"$inc": {"drawn": 1}}, upsert=True, return_document=ReturnDocument.AFTER
+        )
+        assert drawn
+        version = int(drawn["drawn"])
+        states = tuple(TermState(**dict(term), vocabulary=vocabulary, version=version) for term in terms)
+        await self._collection.bulk_write([_if_newer(term) for term in states], ordered=False)
         await self._collection.update_one({"_id": _REVISION}, {"$inc": {"number": 1}}, upsert=True)
         self._looked_at = 0.0
+        return TermsChanged(terms=states)
 
     async def unknown(self, codes: Iterable[str]) -> frozenset[str]:
         """Return those of `codes` that are no competences."""
@@ -86,7 +97,7 @@ class Vocabulary:
             if self._revision >= 0 and looked_at < self._looked_at + oldest:
                 return
             found = await self._collection.find_one({"_id": _REVISION})
-            revision = int(found["number"]) if found else 0
+            revision = int(found.get("number", 0)) if found else 0
             if revision != self._revision:
                 await self._read_changed()
             self._revision, self._looked_at = revision, looked_at
@@ -114,10 +125,25 @@ class Vocabulary:
         self._words_of[code] = tuple(words)
 
 
-def _fields(term: Term) -> dict[str, object]:
+def _if_newer(term: TermState) -> UpdateOne:
     labels = dict(term.labels)
     text = json.dumps(labels, sort_keys=True, ensure_ascii=False)
-    return {"labels": labels, "digest": blake2b(text.encode(), digest_size=12).hexdigest()}
+    digest = blake2b(text.encode(), digest_size=12).hexdigest()
+    new = {"_id": term.code, "labels": labels, "digest": digest, "vocabulary": term.vocabulary, "version": term.version}
+    older = {"$lt": [{"$ifNull": ["$version", 0]}, term.version]}
+    return UpdateOne(
+        {"_id": term.code}, [{"$replaceWith": {"$cond": [older, {"$literal": new}, "$$ROOT"]}}], upsert=True
+    )
+
+
+def state_of(document: Mapping[str, Any]) -> TermState:
+    """Return a term as it is stored."""
+    return TermState(
+        code=document["_id"],
+        labels=document["labels"],
+        vocabulary=document["vocabulary"],
+        version=document["version"],
+    )
 
 
 async def put_terms(vocabulary: Vocabulary, command: Command) -> Answer:
@@ -128,5 +154,6 @@ async def put_terms(vocabulary: Vocabulary, command: Command) -> Answer:
         return Answer(refused(command, Refusal("expired", "expiration")))
     if not isinstance(command.body, PutTerms):
         raise TypeError(command.body.TYPE)
-    await vocabulary.put(command.body.terms)
-    return Answer(done(command))
+    changed = await vocabulary.put(command.body.terms, command.body.vocabulary)
+    event_id = derived_uuid("terms", command.system, command.message_id)
+    return Answer(done(command), events=(Event("terms", changed, event_id),))

@@ -6,7 +6,7 @@ from pathlib import Path
 import uvloop
 
 import contracts
-from contracts.directory import AuthorityState, Replayed, SystemState
+from contracts.directory import AuthorityState, Replayed, SystemState, TermsChanged
 from contracts.sentences import SENTENCES
 from contracts.topology import OPERATOR, again_lane_of, expired_lane_of, lanes_of
 from contracts.translation import COMMANDS
@@ -41,6 +41,7 @@ async def main() -> None:
     feed.on(SystemState, store.system_connected)
     feed.on(Replayed, store.replayed)
     replay.on(Replayed, store.replayed)
+    feed.on(TermsChanged, store.terms_changed)
     comparing = Comparing(replay, store.compare, settings.compare_every)
     figures = Loop("figures", Figures(store).turn, EVERY)
 

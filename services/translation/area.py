@@ -1,11 +1,13 @@
 """An area's version: its rules, and which texts they call for. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Final
 
-from contracts.translation import AreaRules, Condition, ItemRule
+from contracts.translation import AreaRules, Condition, ItemRule, ListName
 
+VOCABULARIES: Final = ("nace", "competences")
 YES_NO_UNKNOWN = ("yes", "no", "unknown")
 
 
@@ -15,6 +17,13 @@ class AreaTexts:
 
     items: Mapping[str, ItemRule]
     texts: Mapping[str, Mapping[str, str]]
+    listed: Mapping[str, ListName] = field(init=False)
+    """Of which list the answer to an item is a code whose words are the vocabulary's."""
+
+    def __post_init__(self) -> None:
+        """Note what has its words elsewhere."""
+        lists = {code: item.list for code, item in self.items.items() if item.list in VOCABULARIES}
+        object.__setattr__(self, "listed", lists)
 
     def missing(self, language: str) -> int:
         """Return how many texts there are in some language and not in this one."""
@@ -25,6 +34,11 @@ def items_of(rules: AreaRules) -> dict[str, ItemRule]:
     """Return the items by the code of their text."""
     particulars = {f"particular.{item.code}": item for item in rules.particulars}
     return particulars | {f"question.{item.code}": item for item in rules.questions}
+
+
+def term_of(list_name: str, code: str) -> str:
+    """Return the code under which the vocabulary has a code of a list: an activity's has its list's name before it."""
+    return f"nace-{code.lower()}" if list_name == "nace" else code
 
 
 def codes_of(rules: AreaRules) -> Iterator[str]:

@@ -11,7 +11,7 @@ from contracts.inbox import Views
 from contracts.languages import LAST_RESORT
 from contracts.refusal import Refusal
 from contracts.topology import OPERATOR, inbox_of
-from contracts.translation import AreaPublished, PublishArea, PutTexts, ShowForm
+from contracts.translation import AreaPublished, PublishArea, PutTexts, ShowForm, ShowLabels
 from services.chassis import metrics, tracing
 from services.chassis.bus import Outgoing
 from services.chassis.delivery import Delivery, Handled, Later, Result
@@ -22,10 +22,11 @@ from services.translation.area import AreaTexts, codes_of, inconsistency
 from services.translation.forms import form_of
 from services.translation.freetext import said_in
 from services.translation.guard import Guard
+from services.translation.labels import PAGE, STANDING, labels_of, standing
 from services.translation.machine import ASK_AGAIN_AFTER, PATIENCE, Machine
 from services.translation.metrics import TEXTS_MISSING
-from services.translation.reading import Reading, Sentences, in_order
-from services.translation.render import Areas, Json, area_of, render
+from services.translation.reading import Reading, Sentences, Terms, in_order
+from services.translation.render import Areas, Json, area_of, listed_in, render
 from services.translation.store import Store
 
 Languages = Mapping[str, tuple[str, ...]]
@@ -53,11 +54,12 @@ class Translator:
         views = [view for group in groups for view in group]
         languages = await self._store.languages(name for view in views for name in _names(view))
         areas = await self._areas(views)
+        terms = await self._terms(views, areas)
         results = list[Result]()
         for delivery, group in zip(deliveries, groups, strict=True):
             there = [await self._beside(view, languages) for view in group]
             if all(there) or delivery.age >= PATIENCE:
-                results.append(Handled([self._letter_or_parked(view, languages, areas) for view in group]))
+                results.append(Handled([self._letter_or_parked(view, languages, areas, terms) for view in group]))
             else:
                 results.append(Later(ASK_AGAIN_AFTER))
         return results
@@ -80,18 +82,25 @@ class Translator:
                 areas[key] = await self._store.area_texts(*key)
         return areas
 
-    def _letter_or_parked(self, view: Json, languages: Languages, areas: Areas) -> Outgoing:
+    async def _terms(self, views: Sequence[Json], areas: Areas) -> Terms:
+        """Return what the codes of lists in these views are called; most views have none, and nothing is read."""
+        if not any(area.listed for area in areas.values()):
+            return {}
+        codes = {code for view in views for code in listed_in(view["message"], areas)}
+        return await self._store.terms(codes) if codes else {}
+
+    def _letter_or_parked(self, view: Json, languages: Languages, areas: Areas, terms: Terms) -> Outgoing:
         """One view that cannot be rendered does not take with it those that came in the same message."""
         hop = tracing.begin("translate", view.get(tracing.HEADER), {"messaging.message.id": view["message_id"]})
+        reading = Reading(in_order(_spoken(view, languages)), self._sentences, terms)
         try:
-            return self._letter(view, languages, areas, hop.traceparent)
+            return self._letter(view, reading, areas, hop.traceparent)
         except (KeyError, TypeError, ValueError) as error:
             return _parked(view, type(error).__name__)
         finally:
             hop.end()
 
-    def _letter(self, view: Json, languages: Languages, areas: Areas, traceparent: str | None) -> Outgoing:
-        reading = Reading(in_order(_spoken(view, languages)), self._sentences)
+    def _letter(self, view: Json, reading: Reading, areas: Areas, traceparent: str | None) -> Outgoing:
         kind = render(view["message"], reading, areas)
         if reading.lacking:
             _count(reading, view["message"])
@@ -117,6 +126,8 @@ class CatalogueDesk:
         body = command.body
         if isinstance(body, ShowForm):
             return await self._form(command, body)
+        if isinstance(body, ShowLabels):
+            return await self._labels(command, body)
         if command.system != OPERATOR:
             return Answer(refused(command, Refusal("operator-only")))
         if isinstance(body, PutTexts):
@@ -133,6 +144,15 @@ class CatalogueDesk:
             return Answer(refused(command, Refusal("unknown-question", "set")))
         area = await self._store.area_texts(asked.area, version)
         return Answer(done(command, form=form_of(asked, version, rules, area)))
+
+    async def _labels(self, command: Command, asked: ShowLabels) -> Answer:
+        if asked.of in STANDING:
+            terms = standing(asked)
+        else:
+            terms = await self._store.vocabulary(asked.of, asked.after or "", PAGE + 1)
+        if not terms and not asked.after:
+            return Answer(refused(command, Refusal("unknown-vocabulary", "of")))
+        return Answer(done(command, labels=labels_of(asked, terms)))
 
     async def _put(self, command: Command, body: PutTexts) -> Answer:
         there = await self._store.texts(body.area, body.version, body.language)

@@ -13,9 +13,10 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 
 from contracts.languages import LAST_RESORT
 from contracts.translation import ItemRule
-from services.translation.area import AreaTexts
+from services.translation.area import AreaTexts, term_of
 
 Sentences = Mapping[str, Mapping[str, str]]
+Terms = Mapping[str, Mapping[str, str]]
 
 _LOCALES = {"pt": "pt_PT", "en": "en_IE"}
 _TERRITORIES = {"EL": "GR"}
@@ -37,6 +38,8 @@ class Reading:
 
     languages: tuple[str, ...]
     sentences: Sentences
+    terms: Terms = field(default_factory=dict)
+    """What terms of the vocabulary are called, by language."""
     lacking: dict[Lack, None] = field(default_factory=dict)
 
     def sentence(self, code: str) -> str:
@@ -64,8 +67,18 @@ class Reading:
         if show := _SHOWN.get(item.type):
             return show(self.languages[0], value)
         if item.type == "code-list":
-            return _listed(self.languages[0], item, value)
+            return self._listed(item, value)
         return self._option(area, item_code, value)
+
+    def _listed(self, item: ItemRule, code: str) -> str:
+        """An activity is read with its code before it; what the vocabulary has no words for is read as a code."""
+        if item.list == "languages":
+            return language(self.languages[0], code)
+        labels = self.terms.get(term_of(item.list or "", code), {})
+        words = next((labels[one] for one in self.languages if one in labels), None)
+        if words is None:
+            return code
+        return f"{code} {words}" if item.list == "nace" else words
 
     def _option(self, area: AreaTexts, item_code: str, option: str) -> str:
         return self.text(area, f"{item_code}.{option}") or option
@@ -102,11 +115,6 @@ def country(language: str, code: str) -> str:
 def language(reader: str, code: str) -> str:
     """Return a language's name, by CLDR."""
     return str(locale(reader).languages.get(code, code))
-
-
-def _listed(reader: str, item: ItemRule, code: str) -> str:
-    """Codes of activities and competences are read as codes: their words are the vocabulary's."""
-    return language(reader, code) if item.list == "languages" else code
 
 
 def _date(reader: str, value: Any) -> str:

@@ -1,10 +1,11 @@
 """Fill the words into a view. What comes in was made by the exchange itself, so it is taken as plain JSON. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from contracts.inbox import AuthorityUpdate, CaseUpdate, Milestone, Outcome, SystemUpdate
-from services.translation.area import AreaTexts
+from services.translation.area import AreaTexts, term_of
 from services.translation.freetext import said_in
 from services.translation.reading import Reading, language
 
@@ -16,6 +17,20 @@ def area_of(message: Json) -> tuple[str, int] | None:
     """Return the version of the area whose words a case needs; a list of cases is shown without them."""
     area = message.get("case", {}).get("area")
     return (area["code"], area["version"]) if area else None
+
+
+def listed_in(message: Json, areas: Areas) -> Iterator[str]:
+    """Yield the terms of the vocabulary that are answers in a message's case."""
+    with suppress(KeyError, TypeError, AttributeError):  # a view that is none is parked when it is rendered
+        case = message.get("case")
+        area = areas.get((case["area"]["code"], case["area"]["version"])) if case else None
+        if not case or not area or not area.listed:
+            return
+        for kind, items in (("question", case["questions"]), ("particular", case.get("particulars", ()))):
+            for item in items:
+                found = area.listed.get(f"{kind}.{item['code']}")
+                if found and isinstance(value := item.get("value"), str):
+                    yield term_of(found, value)
 
 
 def render(message: Json, reading: Reading, areas: Areas) -> str:

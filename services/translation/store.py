@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from pymongo.errors import DuplicateKeyError
 
-from contracts.directory import AuthorityState, Compare, Replayed, SystemState
+from contracts.directory import AuthorityState, Compare, Replayed, SystemState, TermsChanged
 from contracts.translation import AreaRules
 from services.chassis.copies import total
 from services.chassis.mongo import Database
 from services.chassis.readmodel import ReadModel, Thing
 from services.translation.area import AreaTexts, items_of
+from services.translation.reading import Terms
 
 AT_HAND: Final = 500
 """Versions of areas in memory; one that was left out is read again when a case needs it."""
@@ -26,11 +27,13 @@ class Store:
         self._areas = database["areas"]
         self._texts = database["texts"]
         self._readers = ReadModel(database["readers"])
+        self._terms = ReadModel(database["terms"])
         self._at_hand: dict[tuple[str, int], AreaTexts] = {}
 
     async def prepare(self) -> None:
         """Make the indexes."""
         await self._texts.create_index([("area", 1), ("version", 1)])
+        await self._terms.collection.create_index([("vocabulary", 1), ("_id", 1)])
 
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""
@@ -58,7 +61,24 @@ class Store:
         """Return what the copies hold, for the registry to compare."""
         authorities = await self._readers.tallies({"system": {"$ne": True}})
         systems = await self._readers.tallies({"system": True})
-        return Compare(service="translation", authorities=authorities, systems=total(systems))
+        terms = total(await self._terms.tallies())
+        return Compare(service="translation", authorities=authorities, systems=total(systems), terms=terms)
+
+    async def terms_changed(self, event: TermsChanged) -> None:
+        """Note what terms of the vocabulary are called."""
+        await self._terms.put_all(
+            (term.code, term.version, {"vocabulary": term.vocabulary, "labels": dict(term.labels)})
+            for term in event.terms
+        )
+
+    async def terms(self, codes: Iterable[str]) -> Terms:
+        """Return what those of the terms that are known are called, by language."""
+        return {code: found["labels"] for code, found in (await self._terms.get(codes)).items()}
+
+    async def vocabulary(self, name: str, after: str, at_most: int) -> Terms:
+        """Return terms of one vocabulary in the order of their codes."""
+        found = self._terms.collection.find({"vocabulary": name, "_id": {"$gt": after}}).sort("_id", 1).limit(at_most)
+        return {str(one["_id"]): one["labels"] async for one in found}
 
     async def area_texts(self, area: str, version: int) -> AreaTexts:
         """Return a published version. Raises `KeyError` when there is none."""

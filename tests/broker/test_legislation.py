@@ -3,17 +3,20 @@
 import asyncio
 import re
 import textwrap
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from client import publishing
 from client.legislation import Area, load
 from client.system import System
 from contracts.casework import AcceptRequest, CaseView, Reply, SendRequest, ShowCase
-from contracts.registry import GrantAccess, Scope
+from contracts.registry import GrantAccess, PutTerms, Scope, Term
 from contracts.topology import OPERATOR
-from contracts.translation import ShowForm
+from contracts.translation import Labels, ShowForm, ShowLabels
 from contracts.types import FreeText, Label
 from tests.world import HANDLER, World, today, update
 
@@ -122,6 +125,39 @@ async def _forms(asking: System) -> None:
     assert other.texts
     for wrong in ({"area": "no-such-area"}, {"set": "no-such-set"}, {"version": 99}):
         assert (await asking.outcome(asked.model_copy(update=wrong))).refused
+
+
+async def test_codes_are_read_in_words_as_soon_as_the_operator_has_loaded_them(world: World) -> None:
+    """States and languages at once, a vocabulary once loaded; what translation has lost of it comes back by itself."""
+    vocabulary = f"trades-{uuid.uuid4().hex[:8]}"
+    term = Term(code=f"{vocabulary}-1", labels={"de": "Bau von Gebäuden", "en": "Construction"})
+    asked = ShowLabels(of=vocabulary, language="de")
+    exchange = world.exchange
+    url = exchange.addresses.mongo_url("translation", exchange.passwords["translation"], "translation")
+    async with world.both() as (asking, _), world.system(OPERATOR) as operator:
+        states = (await asking.do(ShowLabels(of="states", language="hu"))).labels
+        assert states
+        assert states.labels
+        assert states.labels["DE"] == "Németország"
+        assert (await asking.outcome(asked)).refused
+        await operator.do(PutTerms(vocabulary=vocabulary, terms=(term,), user=HANDLER))
+        found = await _labels(asking, asked)
+        assert found.labels == {term.code: "Bau von Gebäuden"}
+        with MongoClient[dict[str, Any]](url) as client:
+            client["translation"]["terms"].delete_many({})
+        assert await _labels(asking, asked) == found
+        again = (await asking.do(asked.model_copy(update={"tag": found.tag}))).labels
+        assert again
+        assert again.labels is None
+
+
+async def _labels(asking: System, asked: ShowLabels) -> Labels:
+    """Return labels as soon as they are there."""
+    for _ in range(150):
+        if found := (await asking.outcome(asked)).labels:
+            return found
+        await asyncio.sleep(0.1)
+    raise TimeoutError
 
 
 def _words(case: CaseView) -> tuple[str | None, str | None]:

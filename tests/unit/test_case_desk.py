@@ -17,7 +17,7 @@ from contracts.dates import Dates
 from contracts.inbox import CaseUpdate, Outcome
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules
-from contracts.types import Message
+from contracts.types import Message, ReadText
 from services.casework import handlers
 from services.casework.case import Fold, case_from
 from services.casework.facts import Facts
@@ -239,7 +239,7 @@ async def test_before_acceptance_the_recipient_sees_that_a_message_came_and_not_
     accepted = _outcome(await _one(desk, _of(number, accept(propose_date=date.max)), SYSTEM_OF[RECIPIENT], "accept"))
     assert accepted.case
     assert accepted.case.remarks
-    assert [remark.said for remark in accepted.case.remarks] == [message.text]
+    assert [remark.said for remark in accepted.case.remarks] == [ReadText(**dict(message.text))]
 
 
 async def test_a_part_that_was_split_off_comes_back_into_its_parents_reply() -> None:

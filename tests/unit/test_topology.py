@@ -299,6 +299,7 @@ ROUTES: list[tuple[str, str, set[str]]] = [
     ("casework", "own.time_passed", {"casework.own"}),
     ("casework", "parked", {"casework.parked"}),
     ("casework", inbox_of(OPERATOR), set()),
+    ("registry", "terms", {"translation.events"}),
     ("registry", "event.authority", {"casework.events", "translation.events", "notifier.events"}),
     ("registry", "provision", {"provisioner.tasks"}),
     ("registry", "reconcile", {"provisioner.tasks"}),

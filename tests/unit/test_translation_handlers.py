@@ -44,6 +44,9 @@ class Readers:
     async def languages(self, readers: Iterable[str]) -> dict[str, tuple[str, ...]]:
         return {one: LANGUAGES[one] for one in readers if one in LANGUAGES}
 
+    async def terms(self, codes: Iterable[str]) -> dict[str, dict[str, str]]:
+        raise AssertionError("no area here has a code of a list")
+
     async def area_texts(self, area: str, version: int) -> AreaTexts:
         if area != "diplomas":
             raise KeyError(area)

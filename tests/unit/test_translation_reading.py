@@ -162,6 +162,27 @@ def test_amounts_periods_and_codes_are_written_as_the_reader_writes_them(
     assert " ".join(read.split()) == shown
 
 
+TERMS = {"nace-41.20": {"de": "Bau von Gebäuden", "en": "Construction"}, "doctor": {"en": "Doctor"}}
+LISTED = [
+    ("an activity, by its code and its words", "trade", "41.20", ("de",), "41.20 Bau von Gebäuden"),
+    ("in English", "trade", "41.20", ("mt",), "41.20 Construction"),
+    ("in the next language", "trade", "41.20", ("mt", "de"), "41.20 Bau von Gebäuden"),
+    ("a profession", "profession", "doctor", ("mt",), "Doctor"),
+    ("one that the vocabulary lacks", "trade", "01.10", ("de",), "01.10"),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "languages", "shown"), [one[1:] for one in LISTED], ids=[one[0] for one in LISTED]
+)
+def test_codes_of_lists_are_read_in_the_words_of_the_vocabulary(
+    code: str, value: str, languages: tuple[str, ...], shown: str
+) -> None:
+    """In the first of the reader's languages that has any; a code without words is read as it is."""
+    area = AreaTexts(items_of(rules(questions=(*NEW, item("profession", "code-list", list="competences")))), {})
+    assert Reading(in_order(languages), SAID, TERMS).value(area, f"question.{code}", value) == shown
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(("code", "value"), [form[1:3] for form in FORMS[3:]])
 def test_every_language_has_a_form_for_every_type(language: str, code: str, value: Any) -> None:

@@ -13,6 +13,7 @@ from pymongo import UpdateOne
 
 from client.legislation import load
 from client.vocabulary import options_of
+from contracts.directory import TermsChanged
 from contracts.inbox import Outcome
 from contracts.registry import PutTerms, Term
 from contracts.topology import OPERATOR
@@ -38,11 +39,21 @@ class Terms:
 
     async def bulk_write(self, writes: Sequence[UpdateOne], *, ordered: bool) -> None:
         for write in writes:
-            self._set(write._filter["_id"], cast("dict[str, Any]", write._doc)["$set"])
+            (stage,) = cast("list[dict[str, Any]]", write._doc)
+            new = stage["$replaceWith"]["$cond"][1]["$literal"]
+            if self.documents.get(write._filter["_id"], {}).get("version", 0) < new["version"]:
+                self._set(write._filter["_id"], new)
 
     async def update_one(self, query: Mapping[str, str], change: Mapping[str, Any], *, upsert: bool) -> None:
         document = self.documents.setdefault(query["_id"], {"_id": query["_id"], "number": 0})
         document["number"] += change["$inc"]["number"]
+
+    async def find_one_and_update(
+        self, query: Mapping[str, str], change: Mapping[str, Any], *, upsert: bool, return_document: bool
+    ) -> dict[str, Any]:
+        document = self.documents.setdefault(query["_id"], {"_id": query["_id"], "number": 0})
+        document["drawn"] = document.get("drawn", 0) + change["$inc"]["drawn"]
+        return dict(document)
 
     async def find_one(self, query: Mapping[str, str]) -> dict[str, Any] | None:
         await asyncio.sleep(0)
@@ -245,6 +256,7 @@ async def test_only_the_operator_loads_terms(terms: Terms, command: Command, cod
     assert answer.outcome.message.refused
     assert answer.outcome.message.refused.code == code
     assert terms.documents == {}
+    assert answer.events == ()
 
 
 async def test_loading_terms_again_changes_nothing_and_is_answered_alike(terms: Terms) -> None:
@@ -253,5 +265,25 @@ async def test_loading_terms_again_changes_nothing_and_is_answered_alike(terms: 
     first = await put_terms(vocabulary, putting(OPERATOR))
     stored = dict(terms.documents["dentist"])
     second = await put_terms(vocabulary, putting(OPERATOR))
-    assert first == second
-    assert terms.documents["dentist"] == stored
+    assert first.outcome == second.outcome
+    assert [event.message_id for event in first.events] == [event.message_id for event in second.events]
+    assert terms.documents["dentist"] | {"version": 1} == stored
+
+
+async def test_others_are_told_what_was_loaded(terms: Terms) -> None:
+    """Each term with its vocabulary and a version, by which the later of two loadings is known."""
+    vocabulary = replica(terms)
+    told = [(await put_terms(vocabulary, putting(OPERATOR))).events[0] for _ in range(2)]
+    messages = [cast("TermsChanged", event.message) for event in told]
+    assert [event.routing_key for event in told] == ["terms", "terms"]
+    assert [(one.code, one.vocabulary) for one in messages[0].terms] == [("dentist", "professions")]
+    assert messages[0].terms[0].labels == DENTIST.labels
+    assert messages[0].terms[0].version < messages[1].terms[0].version
+
+
+async def test_what_was_loaded_later_stays_whichever_is_stored_last(terms: Terms) -> None:
+    """Two replicas may store in the other order than they drew their numbers."""
+    vocabulary = await filled(terms, DENTIST)
+    terms.documents["dentist"]["version"] = 7
+    await vocabulary.put([DENTIST.model_copy(update={"labels": {"fr": "dentiste"}})])
+    assert terms.documents["dentist"]["labels"] == DENTIST.labels
