@@ -24,6 +24,8 @@ ERRORS: Final = frozenset({"missing", "placeholders", "script"})
 _PLACEHOLDER: Final = re.compile(r"\{[a-z0-9_]*\}|%(?:\([a-z0-9_]+\))?[sd]")
 _WORD: Final = re.compile(r"[^\W\d_ªº]+")
 """Ordinal signs (10.º) are letters to Unicode, and of no script."""
+_LENITION: Final = re.compile("(?<=[bcdfgmpst])h")
+"""Irish softens the beginning of a word by an h: `gnóthas` is `ghnóthais` elsewhere."""
 _LONG: Final = 3
 """Shorter texts than so many words may well be the same in two languages: names, abbreviations, `Yes`."""
 
@@ -92,7 +94,7 @@ def _wrong(english: str, text: str, language: str, terms: Mapping[str, str]) -> 
     if letters := foreign_letters(text, language):
         yield "script", f"letters of another script: {' '.join(letters)}"
     for term, own in terms.items():
-        if _has(english, term) and not uses(text, own):
+        if _has(english, term) and not uses(text, own, language):
             yield "term", f"{term}: nothing of {own!r}"
 
 
@@ -118,11 +120,14 @@ def _has(english: str, term: str) -> bool:
     return re.search(rf"\b{re.escape(term)}\b", english, re.IGNORECASE) is not None
 
 
-def uses(text: str, term: str) -> bool:
-    """Say whether a text has the words of a term, whatever their endings: each begins as one of the text does."""
-    there = [_plain(word) for word in _WORD.findall(text)]
-    stems = [_stem(_plain(word)) for word in _WORD.findall(term)]
-    return all(any(stem in word for word in there) for stem in stems)
+def uses(text: str, term: str, language: str = "") -> bool:
+    """Say whether a text has the words of a term, whatever their endings: each begins as one of the text does.
+
+    Of forms with a stroke between them one is enough.
+    """
+    there = [_plain(word, language) for word in _WORD.findall(text)]
+    forms = ([_stem(_plain(word, language)) for word in _WORD.findall(form)] for form in term.split("/"))
+    return any(all(any(stem in word for word in there) for stem in stems) for stems in forms)
 
 
 def _stem(word: str) -> str:
@@ -130,5 +135,6 @@ def _stem(word: str) -> str:
     return word[: max(3, (len(word) + 1) // 2)]
 
 
-def _plain(word: str) -> str:
-    return "".join(one for one in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(one))
+def _plain(word: str, language: str) -> str:
+    plain = "".join(one for one in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(one))
+    return _LENITION.sub("", plain) if language == "ga" else plain
