@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from contracts.identity import derived_uuid
 from contracts.inbox import Outcome, Refused, View
 from contracts.refusal import Refusal
-from contracts.types import AuthorityId, Message
+from contracts.types import AuthorityId, Message, read
 from services.chassis import metrics, tracing
 from services.chassis.bus import Outgoing
 from services.chassis.delivery import Delivery, Later, Result
@@ -87,7 +87,7 @@ class OwnDesk:
 
     def _command(self, delivery: Delivery) -> Command:
         properties = delivery.message.header.properties
-        body = self._types[properties.message_type or ""].model_validate_json(delivery.message.body)
+        body = read(self._types[properties.message_type or ""], delivery.message.body)
         traceparent = traceparent_of(delivery.message)
         return Command(OWN_SYSTEM, str(properties.message_id), body, "", delivery.age, traceparent=traceparent)
 

@@ -12,7 +12,7 @@ from faststream import AckPolicy
 from faststream.rabbit import Channel, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
 from pamqp.commands import Queue
 
-from contracts.types import Message
+from contracts.types import Message, read
 from services.chassis import metrics, tracing
 from services.chassis.bus import PROBE_TIMEOUT, PUBLISH_TIMEOUT, Outgoing
 from services.chassis.faults import BROKER_AWAY, Impatient, outlast
@@ -68,7 +68,7 @@ class Feed:
         """Return when the message has been handled, or parked. Raises when the broker or the database stays away."""
         try:
             model, handler = self._handlers[message.raw_message.type or ""]
-            body = model.model_validate_json(message.body)
+            body = read(model, message.body)
             with _traced(message):
                 await outlast(lambda: handler(body))
         except (Impatient, *BROKER_AWAY):

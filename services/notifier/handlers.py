@@ -7,6 +7,7 @@ from typing import Protocol
 
 from contracts.dates import AllDates, Dates
 from contracts.directory import AuthorityState, Replayed
+from contracts.types import read
 from services.chassis import tracing
 from services.chassis.delivery import Delivery, Handled
 from services.notifier import metrics
@@ -87,7 +88,7 @@ class Registrations:
 def _dates(delivery: Delivery) -> tuple[Dates, ...]:
     kind, body = delivery.message.header.properties.message_type, delivery.message.body
     if kind == AllDates.TYPE:
-        return AllDates.model_validate_json(body).dates
+        return read(AllDates, body).dates
     if kind != Dates.TYPE:
         raise ValueError(f"not {Dates.TYPE}")
-    return (Dates.model_validate_json(body),)
+    return (read(Dates, body),)
