@@ -1,8 +1,11 @@
 """What is rendered for Kubernetes, held against the schemas and against what it promises: no cluster is needed."""
 
 import re
+import shutil
+import subprocess
 import tomllib
 from itertools import product
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -318,6 +321,17 @@ def test_replicas_follow_what_the_service_may_read_and_never_what_is_parked(serv
     assert scaled == {queue for queue in queues if re.search(reads, queue)}
     assert not {queue for queue in inside if queue.endswith(".parked")} & scaled
     assert f"{service}.commands.parked" in scaled, "a system may be called so"
+
+
+def test_what_scaling_asks_is_a_query(tmp_path: Path) -> None:
+    """Prometheus' own tool can read every one."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("there is no promtool on this machine")
+    asked = [one["spec"]["triggers"][0]["metadata"]["query"] for one in of_kind("production", "ScaledObject")]
+    rules = [{"record": f"asked:{number}", "expr": query} for number, query in enumerate(asked)]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "asked", "rules": rules}]}))
+    subprocess.run([promtool, "check", "rules", str(tmp_path / "rules.yml")], check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("service", SERVICES)
