@@ -81,6 +81,12 @@ sbom: setup ## a bill of materials (CycloneDX) for each image, in .local/sbom
 audit: setup ## known vulnerabilities of what is locked: ADVISORIES=<a folder or zip in the OSV format>
 	$(VENV)/python -m tools.audit $(ADVISORIES)
 
+prove-scaling: setup ## each service from one replica to four and back, and rolled over, twice, under load
+	$(VENV)/python -m tests.proof.scaling
+
+prove-upgrades: setup ## the previous release's services beside this one's, in any mix, under load
+	$(VENV)/python -m tests.proof.upgrading
+
 attack: setup ## a connected system that wants harm: named attacks, 100,000 shapes of messages, more of everything than is fair
 	$(VENV)/python -m tests.attack
 

@@ -3,8 +3,8 @@
 import asyncio
 import random
 import uuid
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from bench.plan import AREA, Player, about, replies, request
@@ -13,7 +13,6 @@ from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
 from contracts.identity import case_id, coordinator_id
 from contracts.registry import Account, ConnectSystem, Details, Scope, Search, UpdateAuthority
 from contracts.types import Message, User
-from tests.chaos.proxy import Proxy
 from tests.chaos.record import VERSIONS, Case, Command, Received, Record, Status
 from tests.chaos.systems import Connected
 
@@ -28,6 +27,14 @@ REPEATED: Final = 0.1
 """The share of commands that are sent once more although the broker has confirmed them."""
 REPEATED_AFTER: Final = 2.0
 _USER: Final = User(id="onboarding-desk", role="data-administrator")
+
+
+class Line(Protocol):
+    """Where a system finds the broker."""
+
+    @property
+    def port(self) -> int:
+        """On loopback."""
 
 
 class Load:
@@ -50,7 +57,7 @@ class Load:
         self._bodies: dict[str, bytes] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, lines: dict[str, Proxy], rate: float) -> None:
+    def begin(self, lines: Mapping[str, Line], rate: float) -> None:
         """Connect the systems, each by its line, and begin so many cases a second."""
         for player in self._players:
             url = urlsplit(player.url)

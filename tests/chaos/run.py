@@ -69,7 +69,7 @@ async def run(folder: Path, options: Options, tell: Tell) -> Result:
         clock = Stopwatch()
         load = Load(asking, answering, record, clock, options.seed)
         load.begin(dict(running.lines), options.rate)
-        async with _noting_mails(running.exchange, record, clock):
+        async with noting_mails(running.exchange, record, clock):
             try:
                 await _do(running, _schedule(running, options), record, clock, tell)
                 await load.stop()
@@ -77,7 +77,7 @@ async def run(folder: Path, options: Options, tell: Tell) -> Result:
             finally:
                 await load.stop()
                 await load.end()
-        looked = await asyncio.to_thread(_look, running.exchange)
+        looked = await asyncio.to_thread(look, running.exchange)
     return Result(record, violations(record) + violations_inside(record, looked), settled)
 
 
@@ -122,7 +122,7 @@ async def _settle(running: Stage, record: Record, clock: Stopwatch, tell: Tell) 
     began = clock()
     await running.whole()
     while clock() - began < PATIENCE:
-        if not missing(record) and await asyncio.to_thread(_quiet, running):
+        if not missing(record) and await asyncio.to_thread(quiet, running.exchange):
             break
         await asyncio.sleep(1)
     settled = clock() - began
@@ -131,14 +131,14 @@ async def _settle(running: Stage, record: Record, clock: Stopwatch, tell: Tell) 
     return settled
 
 
-def _quiet(running: Stage) -> bool:
+def quiet(exchange: Exchange) -> bool:
     """Say whether nothing waits: in the queues between the services, and among what is to be told by mail."""
-    admin = running.exchange.addresses.mongo_admin
+    admin = exchange.addresses.mongo_admin
     try:
-        with MongoClient[dict[str, Any]](running.exchange.addresses.mongo_url(admin.name, admin.password)) as client:
+        with MongoClient[dict[str, Any]](exchange.addresses.mongo_url(admin.name, admin.password)) as client:
             if client["notifier"]["notices"].find_one({"send_at": {"$exists": True}}):
                 return False
-        depths = _depths(running.exchange)
+        depths = _depths(exchange)
     except (PyMongoError, httpx.HTTPError):
         return False
     return not any(depth for queue, depth in depths.items() if not queue.startswith("inbox.") and "parked" not in queue)
@@ -151,7 +151,7 @@ def _depths(exchange: Exchange) -> Mapping[str, int]:
     return {one["name"]: int(one.get("messages", -1)) for one in found.json() if one["type"] != "stream"}
 
 
-def _look(exchange: Exchange) -> Looked:
+def look(exchange: Exchange) -> Looked:
     """Have the operator verify every chain, and look at what was parked."""
     url = exchange.amqp_url(OPERATOR, exchange.systems[OPERATOR])
     command = [str(Path(sys.executable).with_name("imi")), "cases", "verify", "--json"]
@@ -186,7 +186,7 @@ def _management(exchange: Exchange) -> httpx.Client:
 
 
 @asynccontextmanager
-async def _noting_mails(exchange: Exchange, record: Record, clock: Stopwatch) -> AsyncIterator[None]:
+async def noting_mails(exchange: Exchange, record: Record, clock: Stopwatch) -> AsyncIterator[None]:
     """Note the mails that arrive while the block runs."""
     seen = len(exchange.mailbox.mails)
 
