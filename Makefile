@@ -69,6 +69,12 @@ bench-history: setup ## a case with 1,000, 100,000 and 1,000,000 others stored b
 bench-translation: setup ## what one replica of translation renders with 1 area published, and with 200
 	$(VENV)/python -m bench.translation
 
+bench-deadlines: setup ## finding what is due with 1,000 and with 1,000,000 planned beside it
+	$(VENV)/python -m bench.deadlines
+
+prove-emails: setup ## replicas of the notifier are killed while a mail server fails
+	$(VENV)/python -m tests.proof.emails
+
 prove-cases: setup ## ten thousand random commands on cases, while replicas of casework are killed
 	$(VENV)/python -m tests.proof.cases
 

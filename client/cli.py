@@ -22,6 +22,7 @@ from client import lint as linting
 from client import publishing, topology
 from client.account import new_password, password_hash
 from client.cli_cases import cases_app, retention_app, scoreboard
+from client.cli_emails import emails
 from client.cli_parked import parked_app
 from client.cli_registry import authorities_app, vocabulary_app
 from client.cli_status import status, systems
@@ -42,6 +43,7 @@ app.add_typer(cases_app, name="cases")
 app.add_typer(retention_app, name="retention")
 app.add_typer(parked_app, name="parked")
 app.command()(scoreboard)
+app.command()(emails)
 app.command()(status)
 app.command()(systems)
 console = Console()
