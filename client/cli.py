@@ -19,13 +19,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from client import lint as linting
-from client import publishing, topology
+from client import publishing
 from client.account import new_password, password_hash
 from client.cli_cases import cases_app, retention_app, scoreboard
 from client.cli_emails import emails
 from client.cli_parked import parked_app
 from client.cli_registry import authorities_app, vocabulary_app
+from client.cli_restoring import journal_app, make_backup, reopen, restore
 from client.cli_status import status, systems
+from client.cli_topology import topology_app
 from client.difference import consequence, differences
 from client.environment import read_files, trust
 from client.legislation import Area, LegislationError, load
@@ -33,7 +35,6 @@ from client.system import Refused, System
 from contracts.catalogue import COMMANDS
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-topology_app = typer.Typer(no_args_is_help=True, help="What the broker holds: exchanges, queues, accounts.")
 legislation_app = typer.Typer(no_args_is_help=True, help="Legislative areas, published as data.")
 app.add_typer(topology_app, name="topology")
 app.add_typer(legislation_app, name="legislation")
@@ -46,13 +47,13 @@ app.command()(scoreboard)
 app.command()(emails)
 app.command()(status)
 app.command()(systems)
+app.command("backup")(make_backup)
+app.command()(restore)
+app.command()(reopen)
+app.add_typer(journal_app, name="journal")
 console = Console()
 
 Url = Annotated[str, typer.Option(envvar="IMI_URL", show_envvar=True, help="The system's account.")]
-AdminUrl = Annotated[
-    str, typer.Option(envvar="IMI_MANAGEMENT_URL", help="http://<administrator>:<password>@<host>:<port>")
-]
-Secrets = Annotated[Path, typer.Option(help="A folder: for each account a file with its password.")]
 
 
 @app.command()
@@ -93,19 +94,6 @@ def inbox(url: Url, count: Annotated[int, typer.Option(help="Stop after so many 
                     return
 
     _run(run())
-
-
-@topology_app.command()
-def definitions(secrets: Secrets) -> None:
-    """Print the definitions that a broker imports at its start."""
-    print(json.dumps(topology.definitions(topology.read_hashes(secrets)), indent=2))
-
-
-@topology_app.command("apply")
-def apply_topology(url: AdminUrl, secrets: Secrets) -> None:
-    """Make in a running broker whatever is missing of the topology. What is there stays as it is."""
-    _run(topology.apply(url, topology.definitions(topology.read_hashes(secrets))))
-    console.print("The broker has the whole topology.")
 
 
 @legislation_app.command()

@@ -97,12 +97,18 @@ class System:
     async def outcome(self, command: Message, message_id: str | None = None, within: float = 60) -> Outcome:
         """Send a command and return its outcome, whichever it is. Raises `TimeoutError` after `within` seconds."""
         message_id = message_id or str(uuid.uuid4())
+        async with self.awaiting(message_id, within) as awaited:
+            await self.send(command, message_id)
+            return await awaited
+
+    @asynccontextmanager
+    async def awaiting(self, message_id: str, within: float = 60) -> AsyncIterator[asyncio.Future[Outcome]]:
+        """Give the outcome of a command that is sent in the block. Raises `TimeoutError` after `within` seconds."""
         awaited: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._awaited[message_id] = awaited
         try:
-            await self.send(command, message_id)
             async with asyncio.timeout(within):
-                return await awaited
+                yield awaited
         finally:
             self._awaited.pop(message_id, None)
 

@@ -16,6 +16,7 @@ from aiormq.exceptions import DeliveryError, PublishError
 from pamqp.commands import Basic
 
 from contracts.topology import REPLAY
+from services.chassis.tolerance import be_tolerant
 
 MARK: Final = "exchange.mark.v1"
 """What is written into a stream to know, when it comes back, that all before has been read."""
@@ -146,6 +147,7 @@ class Wire:
 @asynccontextmanager
 async def open_wire(url: str) -> AsyncIterator[Wire]:
     """Connect with the operator's account for as long as the block runs; what is still held goes back then."""
+    be_tolerant()
     connection = await aiormq.connect(url)
     try:
         inbound = await connection.channel(publisher_confirms=False)

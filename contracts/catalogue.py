@@ -19,3 +19,10 @@ INBOX: Final[Mapping[str, type[Message]]] = {kind.TYPE: kind for kind in inbox.I
 EVENTS: Final[Mapping[str, type[Message]]] = {
     kind.TYPE: kind for kind in (*directory.EVENTS, *dates.EVENTS, *translation.EVENTS)
 }
+CHANGES: Final[Mapping[str, frozenset[str]]] = {
+    "registry": frozenset(kind.TYPE for kind in registry.COMMANDS if kind not in registry.QUESTIONS),
+    "casework": frozenset(kind.TYPE for kind in casework.CHANGES),
+    "translation": frozenset(kind.TYPE for kind in translation.COMMANDS if kind is not translation.ShowForm),
+    "notifier": frozenset(kind.TYPE for kind in notifier.CHANGES),
+}
+"""By service, the commands that change something: they are worth playing again."""

@@ -30,6 +30,9 @@ REPLAY: Final = "replay"
 REPLAYS: Final = "replays"
 """The record of what was replayed and discarded, and by whom: a stream, of which nobody can take anything away."""
 RECORDS_KEPT: Final = "1Y"
+JOURNAL: Final = "journal"
+"""All commands of the last days, as their systems sent them: a stream, from which they can be played again."""
+JOURNAL_KEPT: Final = "7D"
 SEGMENT: Final = 50_000_000
 """Bytes of a stream that are forgotten together, once the last of them is old enough."""
 
@@ -39,7 +42,7 @@ MAX_CHANNELS: Final = 50
 
 _COPYING: Final = ("casework", "translation", "notifier")
 """Services that keep copies of what the registry says."""
-_STREAMS: Final = (REPLAYS,)
+_STREAMS: Final = (JOURNAL, REPLAYS)
 _BINDINGS: Final = (
     # (exchange, routing key, queue): who listens to what a service says
     *((source, "views", "translation.views") for source in SERVICES),
@@ -56,7 +59,7 @@ _BINDINGS: Final = (
     ("casework", "own.#", "casework.own"),
     *((service, "parked", f"{service}.parked") for service in (*SERVICES, "provisioner")),
     *((REPLAY, f"{service}.again", f"{service}.again") for service in SERVICES),
-    (REPLAY, REPLAYS, REPLAYS),
+    *((REPLAY, stream, stream) for stream in _STREAMS),
 )
 
 _INSIDE: Final = "views|events|replayed|dates|own|tasks|provisioned|copies|expired"
@@ -209,6 +212,8 @@ def system_topology(
         "queues": [_queue(name, vhost) for name in queues_of(system)],
         "bindings": [
             *(_binding(exchange_of(system), f"{name}.commands.{system}", f"{name}.#", vhost) for name in SERVICES),
+            # Under the lanes' own keys: what no lane takes must go to the alternate exchange all the same.
+            *(_binding(exchange_of(system), JOURNAL, f"{name}.#", vhost) for name in SERVICES),
             _binding(undelivered, f"registry.undelivered.{system}", "", vhost),
             *(_binding(source, inbox_of(system), inbox_of(system), vhost) for source in ("translation", REPLAY)),
         ],
@@ -233,6 +238,7 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
         ),
         # It pushes back: nobody fills it faster than it is worked off.
         _policy("again", rf"^({inside})\.again$", full | kept, vhost),
+        _policy("journal", rf"^{JOURNAL}$", {"max-age": JOURNAL_KEPT, "stream-max-segment-size-bytes": SEGMENT}, vhost),
         _policy("records", rf"^{REPLAYS}$", {"max-age": RECORDS_KEPT, "stream-max-segment-size-bytes": SEGMENT}, vhost),
         _policy("inside", rf"^({inside})\.({_INSIDE})$", kept, vhost),
     ]

@@ -24,6 +24,7 @@ from services.chassis.desk import Desk, OwnDesk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.loops import Loop
 from services.chassis.public_holidays import PublicHolidays
+from services.chassis.restored import Restored
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 
@@ -38,6 +39,8 @@ async def main() -> None:
     holidays = PublicHolidays.load(settings.calendar)
     keys = KeyFolder(settings.keys, settings.roots())
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
+    restored = Restored(database)
+    settings = settings.model_copy(update={"epoch": await restored.epoch(settings.epoch)})
     store, url = Store(database, Vault(keys)), settings.amqp_url.get_secret_value()
     broker = open_broker(url)
     feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
@@ -49,13 +52,15 @@ async def main() -> None:
     comparing = Comparing(replay, store.compare, settings.compare_every)
     sweeper, scoreboard = Sweeper(store, replay, keys, settings.epoch), Scoreboard(store)
     loops = [
-        Loop("sweeping", sweeper.turn, settings.sweep_every),
+        Loop("sweeping", restored.when_caught_up(sweeper.turn), settings.sweep_every),
         Loop("figures", Figures(scoreboard).turn, EVERY),
         Loop("counting", scoreboard.turn, settings.count_every),
     ]
 
     async def lanes() -> list[str]:
-        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
+        return await restored.open(
+            [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
+        )
 
     async def own_queue() -> list[str]:
         return [f"{NAME}.own"]

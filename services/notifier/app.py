@@ -14,6 +14,7 @@ from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.loops import Loop
 from services.chassis.public_holidays import PublicHolidays
+from services.chassis.restored import Restored
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 from services.notifier.asking import Clerk
@@ -69,6 +70,7 @@ async def main() -> None:
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store = Store(database, settings.lease, settings.domain_rate)
     readers, url = store.readers, settings.amqp_url.get_secret_value()
+    restored = Restored(database)
     broker = open_broker(url)
     feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
     registrations = Registrations(store)
@@ -79,7 +81,8 @@ async def main() -> None:
     comparing = Comparing(replay, readers.compare, settings.compare_every)
 
     async def lanes() -> list[str]:
-        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await readers.systems()])]
+        of_systems = lanes_of(NAME, [OPERATOR, *await readers.systems()])
+        return await restored.open([again_lane_of(NAME), expired_lane_of(NAME), *of_systems])
 
     async def dates() -> list[str]:
         return [f"{NAME}.dates"]

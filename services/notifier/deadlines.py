@@ -55,6 +55,8 @@ class Plan:
     steps: tuple[Step, ...]
     awaited: tuple[str, ...] = ()
     area: str = ""
+    epoch: int = 1
+    """Counts before the version."""
 
 
 def plan_of(dates: Dates, now: datetime) -> Plan:
@@ -63,7 +65,7 @@ def plan_of(dates: Dates, now: datetime) -> Plan:
     Once it has, the authority is told at once and then weekly, and from the first week on who coordinates it, too.
     """
     steps = {step.key: step for deadline in dates.deadlines for step in _steps(deadline, now)}
-    return Plan(dates.case, dates.version, tuple(steps.values()), tuple(_awaited(dates)), dates.area)
+    return Plan(dates.case, dates.version, tuple(steps.values()), tuple(_awaited(dates)), dates.area, dates.epoch)
 
 
 def _awaited(dates: Dates) -> dict[str, None]:

@@ -45,7 +45,7 @@ class Planner:
         for dates in chain.from_iterable(map(_dates, deliveries)):
             hop = tracing.begin("plan", dates.traceparent, {"imi.case": dates.case})
             told += told_by(dates)
-            if dates.case not in newest or newest[dates.case].version < dates.version:
+            if dates.case not in newest or _order(newest[dates.case]) < _order(dates):
                 newest[dates.case] = dates
             hop.end()
         plans = [plan_of(dates, now) for dates in newest.values()]
@@ -83,6 +83,10 @@ class Registrations:
         await self._store.notice(told, now)
         for one in told:
             metrics.PLANNED.labels(one.kind, "notice").inc()
+
+
+def _order(dates: Dates) -> tuple[int, int]:
+    return dates.epoch, dates.version
 
 
 def _dates(delivery: Delivery) -> tuple[Dates, ...]:

@@ -37,6 +37,8 @@ class Claim:
     tries: int
     area: str = ""
     begun: bool = False
+    epoch: int | None = None
+    """Of the plan; of one from before epochs were kept, none."""
 
 
 class Deadlines:
@@ -75,7 +77,7 @@ class Deadlines:
     async def holds(self, claim: Claim, now: datetime) -> bool:
         """Renew the claim, about to send; say whether it stood, and the case is still in its version."""
         renewed = await self._collection.update_one(
-            {"_id": claim.case, "claim": claim.token, "version": claim.version},
+            {"_id": claim.case, "claim": claim.token, "epoch": claim.epoch, "version": claim.version},
             {"$set": {"claimed_until": now + self._lease}, "$addToSet": {"begun": claim.step.key}},
         )
         return renewed.matched_count == 1
@@ -128,8 +130,10 @@ def _replacement(plan: Plan) -> list[Document]:
     done = {"$ifNull": ["$done", []]}
     to_do = {"$filter": {"input": {"$literal": steps}, "cond": {"$not": [{"$in": ["$$this.key", done]}]}}}
     said = {"awaited": {"$literal": list(plan.awaited)}, "area": {"$literal": plan.area}}
-    changed = {"$mergeObjects": ["$$ROOT", {"version": plan.version, "plan": to_do, **said}]}
-    newer = {"$lt": [{"$ifNull": ["$version", 0]}, plan.version]}
+    changed = {"$mergeObjects": ["$$ROOT", {"epoch": plan.epoch, "version": plan.version, "plan": to_do, **said}]}
+    epoch, version = {"$ifNull": ["$epoch", 1]}, {"$ifNull": ["$version", 0]}
+    later = {"$and": [{"$eq": [epoch, plan.epoch]}, {"$lt": [version, plan.version]}]}
+    newer = {"$or": [{"$lt": [epoch, plan.epoch]}, later]}
     return [{"$replaceWith": {"$cond": [newer, changed, "$$ROOT"]}}, _NEXT_AT]
 
 
@@ -157,4 +161,4 @@ def _claim(found: dict[str, Any]) -> Claim:
     first = min(found["plan"], key=lambda step: step["try_at"])
     step, begun = step_of(first), first["key"] in found.get("begun", ())
     area = str(found.get("area", ""))
-    return Claim(found["_id"], found["version"], found["claim"], step, first["tries"], area, begun)
+    return Claim(found["_id"], found["version"], found["claim"], step, first["tries"], area, begun, found.get("epoch"))

@@ -11,6 +11,7 @@ from services.chassis import logs, mongo, tracing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.loops import Loop
+from services.chassis.restored import Restored
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 from services.registry.connections import Connections
@@ -43,6 +44,7 @@ async def main() -> None:
     systems = Systems(store)
     questions = Questions(store, directory, systems, vocabulary)
 
+    restored = Restored(database)
     broker = open_broker(url)
     feed, copies = Feed(broker, NAME, f"{NAME}.provisioned"), Feed(broker, NAME, f"{NAME}.copies")
     reconciling = Reconciling(store, feed, settings.reconcile_every)
@@ -57,7 +59,9 @@ async def main() -> None:
     counting = Loop("counting", figures.turn, EVERY)
 
     async def lanes() -> list[str]:
-        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.live_systems()])]
+        return await restored.open(
+            [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.live_systems()])]
+        )
 
     desk = Desk(COMMANDS, settings.max_body, Onboarding(store, registration, systems, questions, vocabulary))
     parts = Parts(

@@ -15,6 +15,7 @@ from services.chassis.copies import Comparing
 from services.chassis.desk import Desk
 from services.chassis.feed import Feed, open_broker
 from services.chassis.loops import Loop
+from services.chassis.restored import Restored
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 from services.translation.guard import Guard
@@ -35,6 +36,7 @@ async def main() -> None:
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store, url = Store(database), settings.amqp_url.get_secret_value()
     sentences = catalogue.read_all(Path(contracts.__file__).parent / "locale", SENTENCES)
+    restored = Restored(database)
     broker = open_broker(url)
     feed, replay = Feed(broker, NAME, f"{NAME}.events"), Feed(broker, NAME, f"{NAME}.replayed")
     feed.on(AuthorityState, store.authority_changed)
@@ -46,7 +48,9 @@ async def main() -> None:
     figures = Loop("figures", Figures(store).turn, EVERY)
 
     async def lanes() -> list[str]:
-        return [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
+        return await restored.open(
+            [again_lane_of(NAME), expired_lane_of(NAME), *lanes_of(NAME, [OPERATOR, *await store.systems()])]
+        )
 
     async def views() -> list[str]:
         return [f"{NAME}.views"]

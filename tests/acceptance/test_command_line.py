@@ -59,6 +59,9 @@ def test_the_topology_is_applied_to_a_running_broker_as_often_as_one_likes(world
     url = world.exchange.addresses.management_url_for(admin.name, admin.password)
     for _ in range(2):
         imi("topology", "apply", "--secrets", str(tmp_path), IMI_MANAGEMENT_URL=url)
+    assert json.loads(imi("topology", "diff", "--json", IMI_MANAGEMENT_URL=url)) == []
+    listed = {one["system"]: one for one in json.loads(imi("systems", "--json", IMI_MANAGEMENT_URL=url))}
+    assert listed["hu-hivatal"]["state"] == "active"
     world.exchange.wait_until_ready()
 
 

@@ -59,14 +59,16 @@ class Administrator:
 
     def has(self, system: str) -> Has:
         """What the broker has of a system now."""
-        queues, exchanges = frozenset(queues_of(system)), frozenset(exchanges_of(system))
+        queues, own = frozenset(queues_of(system)), frozenset(exchanges_of(system))
         bindings = self.get(f"/api/bindings/{VHOST}")
         return Has(
             account=system in self.accounts(),
             permission=system in self.permissions(),
-            exchanges=exchanges & {one["name"] for one in self.get(f"/api/exchanges/{VHOST}")},
+            exchanges=own & {one["name"] for one in self.get(f"/api/exchanges/{VHOST}")},
             queues=queues & {one["name"] for one in self.get(f"/api/queues/{VHOST}?disable_stats=true")},
-            bindings=sum(one["source"] != "" and one["destination"] in queues for one in bindings),
+            bindings=sum(
+                one["source"] in own or (one["source"] != "" and one["destination"] in queues) for one in bindings
+            ),
         )
 
     def accounts(self) -> dict[str, dict[str, Any]]:

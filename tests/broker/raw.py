@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -57,6 +57,11 @@ class RawSystem:
     async def listen(self) -> None:
         """Begin to read the inbox."""
         await self.channel.basic_consume(inbox_of(self.name), self._take, no_ack=True)
+
+    @property
+    def received(self) -> Sequence[tuple[Basic.Properties, Json]]:
+        """All that has come so far."""
+        return self._received
 
     async def receive(
         self, fits: Callable[[Basic.Properties, Json], bool], within: float = 20

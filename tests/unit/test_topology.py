@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.topology import (
+    JOURNAL,
     OPERATOR,
     REPLAY,
     REPLAYS,
@@ -77,7 +78,7 @@ def matching(definitions: Definitions, queue: str) -> list[dict[str, Any]]:
 
 
 ALL = whole(LIKE_EACH_OTHER)
-STREAMS = {REPLAYS}
+STREAMS = {JOURNAL, REPLAYS}
 
 
 @pytest.mark.parametrize("kind", ["users", "exchanges", "queues", "policies"])
@@ -186,6 +187,14 @@ def test_what_was_parked_can_be_handled_again_wherever_it_had_come_by() -> None:
         assert routed(ALL, REPLAY, queue) == {queue}
 
 
+@given(st.lists(st.sampled_from([*SERVICES, "nobody", "journal", "x", "v1", ""]), min_size=1, max_size=4))
+def test_the_journal_makes_nothing_arrive_that_no_lane_takes(words: list[str]) -> None:
+    """Else the alternate exchange would not get it, and its sender no outcome."""
+    for system in LIKE_EACH_OTHER[:2]:
+        taken = routed(ALL, exchange_of(system), ".".join(words))
+        assert taken in (set(), {JOURNAL, f"{words[0]}.commands.{system}"})
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_what_is_handled_again_keeps_its_order_and_pushes_back(service: str) -> None:
     """One replica at a time takes it; whoever fills it faster than it is worked off gets a negative confirm."""
@@ -287,8 +296,8 @@ def _fits(pattern: str, key: str) -> bool:
 
 
 ROUTES: list[tuple[str, str, set[str]]] = [
-    (exchange_of(OPERATOR), "casework.send_request.v1", {f"casework.commands.{OPERATOR}"}),
-    (exchange_of(OPERATOR), "registry.search.v1", {f"registry.commands.{OPERATOR}"}),
+    (exchange_of(OPERATOR), "casework.send_request.v1", {f"casework.commands.{OPERATOR}", JOURNAL}),
+    (exchange_of(OPERATOR), "registry.search.v1", {f"registry.commands.{OPERATOR}", JOURNAL}),
     (exchange_of(OPERATOR), "nobody.search.v1", set()),
     (exchange_of(OPERATOR), "caseworkers.x", set()),
     ("expired", "casework.send_request.v1", {"casework.expired"}),

@@ -1,0 +1,178 @@
+"""A service's database is lost and comes back from an older backup: the exchange heals."""
+
+import asyncio
+import base64
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+
+from client import backup
+from client.sealed import NotReadable, read_key
+from contracts.casework import SendRequest
+from contracts.topology import OPERATOR
+from contracts.types import Message
+from deploy.local.exchange import Exchange
+from tests.acceptance.test_command_line import imi
+from tests.broker.raw import Json, RawSystem, raw_system
+from tests.world import World
+
+pytestmark = pytest.mark.servers
+
+
+@contextmanager
+def mongo(exchange: Exchange) -> Iterator[MongoClient[dict[str, Any]]]:
+    """The database server's administrator."""
+    admin = exchange.addresses.mongo_admin
+    with MongoClient[dict[str, Any]](exchange.addresses.mongo_url(admin.name, admin.password)) as client:
+        yield client
+
+
+def new_key(folder: Path) -> Path:
+    """A file with a new key."""
+    file = folder / "key"
+    file.write_text(base64.b64encode(os.urandom(32)).decode())
+    return file
+
+
+def operator(world: World, folder: Path, *arguments: str, status: int = 0) -> Any:
+    """What `imi` tells a program, with all that the operator has."""
+    exchange = world.exchange
+    printed = imi(
+        *arguments,
+        "--json",
+        status=status,
+        IMI_URL=world.url(OPERATOR),
+        IMI_MONGO_URL=exchange.addresses.mongo_url("casework", exchange.passwords["casework"], "casework"),
+        IMI_BACKUP_KEY=str(folder / "key"),
+    )
+    return json.loads(printed) if printed.startswith(("{", "[")) else printed
+
+
+@dataclass
+class Sent:
+    """What the systems sent, and under which id each had its outcome first."""
+
+    outcomes: dict[str, str] = field(default_factory=dict)
+
+    async def by(self, system: RawSystem, command: Message) -> Json:
+        """Send a command; return its outcome."""
+        message_id = str(uuid.uuid4())
+        await system.command(command.TYPE, command.model_dump(mode="json", exclude_none=True), message_id)
+        outcome = await system.outcome(message_id)
+        self.outcomes[message_id] = system.outcomes(message_id)[0][0]
+        return outcome
+
+
+def _is(body: Json, case: str, epoch: int, version: int) -> bool:
+    found = body.get("case", {})
+    return (found.get("id"), found.get("epoch"), found.get("version")) == (case, epoch, version)
+
+
+def state_of(system: RawSystem, case: str) -> tuple[int, int, str]:
+    """A case as its reader has it: of all that came, the newest by epoch and version."""
+    bodies = [body["case"] for _, body in system.received if body.get("case", {}).get("id") == case]
+    newest = max(bodies, key=lambda one: (one["epoch"], one["version"]))
+    return newest["epoch"], newest["version"], newest["state"]["code"]
+
+
+async def test_casework_is_restored_from_an_older_backup_and_the_exchange_heals(world: World, tmp_path: Path) -> None:
+    """What came after the backup is played again from the journal: one outcome each, and readers end right."""
+    key, file, sent = new_key(tmp_path), tmp_path / "casework.backup", Sent()
+    assert key.exists()
+    exchange = world.exchange
+    async with (
+        raw_system(world.url("de-kammer"), "de-kammer") as germany,
+        raw_system(world.url("hu-hivatal"), "hu-hivatal") as hungary,
+    ):
+        first = (await sent.by(germany, world.request()))["case"]["id"]
+        await sent.by(hungary, world.accept(first))
+        made = await asyncio.to_thread(operator, world, tmp_path, "backup", "casework", str(file))
+        assert made["snapshot"]
+        await sent.by(hungary, world.reply(first))
+        refused = await sent.by(hungary, world.accept(first))
+        assert refused["status"] == "refused"
+        second = (await sent.by(germany, world.request()))["case"]["id"]
+        await sent.by(hungary, world.accept(second))
+        await sent.by(germany, world.close(first))
+
+        await asyncio.to_thread(exchange.stop, *exchange.of("casework"))
+        with mongo(exchange) as client:
+            client.drop_database("casework")
+        waiting = str(uuid.uuid4())
+        await germany.command(SendRequest.TYPE, world.request().model_dump(mode="json", exclude_none=True), waiting)
+        proven = await asyncio.to_thread(operator, world, tmp_path, "restore", "casework", str(file))
+        assert proven == {**made, "epoch": None}
+        restored = await asyncio.to_thread(operator, world, tmp_path, "restore", "casework", str(file), "--yes")
+        await asyncio.to_thread(exchange.start, "casework")
+        await asyncio.to_thread(exchange.wait_until_ready)
+        since = (datetime.fromisoformat(made["at"]) - timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%S")
+        replay = ("journal", "replay", "casework", "--since", since)
+        counted = await asyncio.to_thread(operator, world, tmp_path, *replay)
+        played = await asyncio.to_thread(operator, world, tmp_path, *replay, "--yes")
+        assert played["commands"] == counted["commands"]
+        assert await asyncio.to_thread(operator, world, tmp_path, "reopen", "casework", "--yes") == {"reopened": True}
+
+        assert (await germany.outcome(waiting))["status"] == "done"
+        await sent.by(hungary, world.reply(second))
+        epoch = restored["epoch"]
+        await germany.receive(lambda _, body: _is(body, second, epoch, 3))
+        await hungary.receive(lambda _, body: _is(body, first, epoch, 4))
+        assert state_of(hungary, first) == (epoch, 4, "closed")
+        assert state_of(germany, second)[:2] == state_of(hungary, second)[:2] == (epoch, 3)
+        for message_id, outcome_id in sent.outcomes.items():
+            told = [*germany.outcomes(message_id), *hungary.outcomes(message_id)]
+            assert {one for one, _ in told} == {outcome_id}
+        assert operator(world, tmp_path, "cases", "verify")["broken"] == []
+    with mongo(exchange) as client:
+        assert client["notifier"]["deadlines"].find_one({"_id": second})["epoch"] == epoch  # type: ignore[index]
+        histories = {
+            one["_id"]: len(one["history"])
+            for one in client["casework"]["cases"].find({"_id": {"$in": [first, second]}})
+        }
+    assert histories == {first: 4, second: 3}
+
+
+async def test_a_backup_is_put_back_as_a_whole_or_not_at_all(world: World, tmp_path: Path) -> None:
+    """Into a database that has data only when told to; cut off, changed or another service's, nothing is touched."""
+    key, file = read_key(new_key(tmp_path)), tmp_path / "some.backup"
+    with mongo(world.exchange) as client:
+        url = world.exchange.addresses
+        admin = url.mongo_admin
+        name = f"restoring{uuid.uuid4().hex[:8]}"
+        moment = datetime(2026, 1, 1, tzinfo=UTC)
+        client[name]["things"].insert_many({"_id": number, "at": moment, "n": 1.5} for number in range(1_200))
+        client[name]["things"].create_index([("n", -1)], name="by-n", sparse=True)
+        client[name]["empty"].create_index("x", unique=True)
+        try:
+            with backup.connected(url.mongo_url(admin.name, admin.password), name) as database:
+                contents = backup.write(database, "casework", file, key)
+                assert contents.counts == {"things": 1_200, "empty": 0}
+                client[name]["things"].update_many({}, {"$set": {"n": 2}})
+                client[name]["later"].insert_one({"_id": 1})
+                cut = tmp_path / "cut"
+                cut.write_bytes(file.read_bytes()[:-20])
+                for wrong, service in ((cut, "casework"), (file, "registry")):
+                    with pytest.raises(NotReadable):
+                        backup.restore(database, wrong, service, key, replace=True)
+                with pytest.raises(backup.NotEmpty):
+                    backup.restore(database, file, "casework", key, replace=False)
+                assert client[name]["things"].count_documents({"n": 2}) == 1_200
+                _, epoch = backup.restore(database, file, "casework", key, replace=True)
+                assert backup.reopen(database)
+                assert not backup.reopen(database)
+            assert client[name]["things"].count_documents({"n": 1.5, "at": moment}) == 1_200
+            assert client[name]["things"].index_information()["by-n"]["sparse"]
+            assert client[name]["empty"].index_information()["x_1"]["unique"]
+            assert set(client[name].list_collection_names()) == {"things", "empty", "restored"}
+            assert client[name]["restored"].find_one() == {"_id": "restored", "epoch": epoch, "catching_up": False}
+        finally:
+            client.drop_database(name)
