@@ -1,7 +1,9 @@
 """What is rendered for Kubernetes, held against the schemas and against what it promises: no cluster is needed."""
 
+import json
 import re
 import shutil
+import stat
 import subprocess
 import tomllib
 from itertools import product
@@ -163,6 +165,20 @@ def test_every_secret_is_a_file_that_is_handed_out(name: str) -> None:
     assert not of_kind(name, "Secret")
     assert not any(word in yaml.safe_dump(list(overlay(name))) for word in PASSWORDS.values())
     assert named(name, "RabbitmqCluster", "rabbitmq")["spec"]["secretBackend"]["externalSecret"]["name"] in handed_out
+
+
+@OVERLAY
+def test_what_is_handed_out_are_secrets(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the form that `kubectl apply` takes; a second time the same passwords, and nobody else can read the folder."""
+    options = [str(tmp_path / "kept"), "--smtp-url", WANTED[name].smtp_url, "--members", str(WANTED[name].members)]
+    made.main(options + ["--tls"] * WANTED[name].tls)
+    first = capsys.readouterr().out
+    made.main(options + ["--tls"] * WANTED[name].tls)
+    assert capsys.readouterr().out == first
+    for secret in json.loads(first)["items"]:
+        kubernetes_validate.validate(secret, VERSION, strict=True)
+        assert secret["metadata"]["namespace"] == "imi"
+    assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
 
 
 def test_no_part_is_handed_anothers_password() -> None:
