@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, Self, cast
 
 from contracts.dates import Dates, Deadline, DeadlineKind
 
@@ -40,6 +40,13 @@ class Step:
     def key(self) -> str:
         """What it is, whenever it was planned: the same deadline's step has the same key in every plan of the case."""
         return f"{self.kind}/{self.stage}/{self.authority}/{self.due.isoformat()}/{self.number}"
+
+    @classmethod
+    def at_key(cls, key: str) -> Self:
+        """Return the step that has this key, as far as the key tells of it."""
+        kind, stage, authority, due, number = key.split("/")
+        moment = datetime.fromisoformat(due)
+        return cls(cast("Kind", kind), cast("Stage", stage), authority, moment, moment, int(number))
 
 
 @dataclass(frozen=True, slots=True)

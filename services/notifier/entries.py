@@ -19,7 +19,7 @@ from services.notifier.wording import Wording
 
 Method = Literal["PUBLISH", "CANCEL"]
 
-_ENDS: Final[Mapping[Kind, frozenset[DeadlineKind]]] = {
+ENDS: Final[Mapping[Kind, frozenset[DeadlineKind]]] = {
     "withdrawn": frozenset({"acceptance", "answer", "clarification"}),
     "closed": frozenset({"acceptance", "answer", "clarification"}),
     "decided": frozenset({"acceptance", "answer", "clarification"}),
@@ -57,7 +57,7 @@ def taken_away_by(letter: Letter) -> Iterator[Entry]:
     """Return what is taken out of it: what earlier mails entered, and what has happened since ended."""
     if not isinstance(letter, Notices):
         return
-    ended = {(one.case, kind): one.version for one in letter.told for kind in _ENDS.get(one.kind, ())}
+    ended = {(one.case, kind): one.version for one in letter.told for kind in ENDS.get(one.kind, ())}
     stays = {entry.uid for entry in entered_by(letter)}
     before = {entry.uid: entry for entry in _entries(letter.before)}
     for uid, entry in before.items():

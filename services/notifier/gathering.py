@@ -1,6 +1,7 @@
 """All that waits for an authority goes into one mail: what has happened, what is late, the summary of the day."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,6 +10,7 @@ import structlog
 from services.chassis.faults import outlast, passes
 from services.chassis.logs import where
 from services.notifier.deadlines import is_pointless, next_try, until
+from services.notifier.earlier import told_earlier
 from services.notifier.letters import Due, Letter, Notices, Undeliverable
 from services.notifier.notices import Told, still_needed
 from services.notifier.posting import Clock, Courier, Done, Errand, Later, NotOurs, Post, Verdict
@@ -102,7 +104,10 @@ class Gathering:
         async def holds() -> bool:
             return not self._stopping() and await self._waiting.holds(turn, self._clock())
 
-        return await self._post.deliver(_errand(turn.authority, batch, together, needed, holds), courier)
+        letter = _letter(batch, together, needed)
+        if isinstance(letter, Notices):
+            letter = replace(letter, before=await told_earlier(self._store, turn.authority, letter.told))
+        return await self._post.deliver(_errand(turn.authority, letter, together, needed, holds), courier)
 
     async def _still_needed(self, together: Sequence[Waits]) -> list[Waits]:
         told = [one.piece for one in together if isinstance(one.piece, Told)]
@@ -119,9 +124,9 @@ class Gathering:
         return [one for one in together if is_needed(one)]
 
 
-def _errand(authority: str, batch: str, together: Sequence[Waits], needed: Sequence[Waits], holds: Holds) -> Errand:
-    """Return what is to be delivered. The letter's kind depends on what was bound together, not on what is left."""
-    first, letter = together[0], _letter(batch, together, needed)
+def _errand(authority: str, letter: Letter, together: Sequence[Waits], needed: Sequence[Waits], holds: Holds) -> Errand:
+    """Return what is to be delivered. Its time depends on what was bound together, not on what is left."""
+    first = together[0]
     pieces = [one.piece for one in needed]
     cases = dict.fromkeys(one.case for one in pieces if not isinstance(one, Undeliverable) and one.case)
     kind, stage = _kind(letter)
@@ -134,11 +139,12 @@ def _errand(authority: str, batch: str, together: Sequence[Waits], needed: Seque
         first.tries,
         holds,
         cases=tuple(cases),
-        told=tuple(f"{one.case}/{one.step.key}" if isinstance(one, Due) else one.id for one in pieces),
+        told=tuple(one.key if isinstance(one, Due) else one.id for one in pieces),
     )
 
 
 def _letter(batch: str, together: Sequence[Waits], needed: Sequence[Waits]) -> Letter:
+    """Return what tells it. Its kind depends on what was bound together, not on what is left."""
     if len(together) == 1 and not together[0].daily and not isinstance(together[0].piece, Told):
         return together[0].piece
     told = [one.piece for one in needed if isinstance(one.piece, Told)]

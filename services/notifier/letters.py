@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, Self
 
 from contracts.identity import derived_uuid
 from services.notifier.deadlines import Step
 from services.notifier.notices import Told
+
+_SLASHES: Final = 4
+"""In the key of a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,17 @@ class Due:
     case: str
     version: int
     step: Step
+
+    @property
+    def key(self) -> str:
+        """What it is, as it is remembered of a mail that told it."""
+        return f"{self.case}/{self.step.key}"
+
+    @classmethod
+    def at(cls, key: str) -> Self | None:
+        """Return what has this key, in a version that is not known any more; nothing if it is no such key."""
+        case, _, rest = key.partition("/")
+        return cls(case, 0, Step.at_key(rest)) if rest.count("/") == _SLASHES else None
 
     def email_id(self, address: str) -> str:
         """Return the identity of the mail to `address`: the same at every try, in every replica, in every plan."""
@@ -38,7 +53,7 @@ class Notices:
 
     def email_id(self, address: str) -> str:
         """Return the identity of the mail that tells all of this to `address`: the same at every try."""
-        ids = [*(one.id for one in self.told), *(f"{one.case}/{one.step.key}" for one in self.due)]
+        ids = [*(one.id for one in self.told), *(one.key for one in self.due)]
         return derived_uuid("notices", *([self.batch] if self.batch else sorted(ids)), address)
 
 

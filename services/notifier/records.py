@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -63,6 +63,11 @@ class Emails:
             await self._collection.insert_one(document)
         except DuplicateKeyError:
             return  # a repetition
+
+    async def said(self, authority: str, cases: Iterable[str]) -> set[str]:
+        """Return all that mails told an authority of these cases."""
+        of_them = {"cases": {"$in": sorted(cases)}, "authority": authority, "outcome": "sent"}
+        return {key async for found in self._collection.find(of_them, {"told": 1}) for key in found.get("told", ())}
 
     async def came_back(self, email_id: str, status: str) -> tuple[str, str] | None:
         """Note that a mail came back, and return whose it was and its address. Of one that was never sent: nothing."""

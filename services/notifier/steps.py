@@ -98,5 +98,5 @@ class Steps:
             holds,
             cases=(claim.case,),
             due=step.due,
-            told=(f"{claim.case}/{step.key}",),
+            told=(due.key,),
         )

@@ -151,6 +151,12 @@ class Waiting:
         """Note that these have been told, or are no longer worth it."""
         await self._pieces.update_many(_these(waiting), {"$set": {"done_at": now}, "$unset": _DONE})
 
+    async def dated(self, ids: Iterable[str]) -> list[Told]:
+        """Return those notices of `ids`, told or not, that ask for something until a date."""
+        found = self._pieces.find({"_id": {"$in": sorted(ids)}, "stage": "notice", "due": {"$type": "date"}})
+        pieces = [_piece(dict(one)) async for one in found]
+        return [one for one in pieces if isinstance(one, Told)]
+
     async def standing(self, now: datetime) -> AsyncIterator[Standing]:
         """Yield how many are due and late. What is not due is not looked at."""
         late = {"$cond": [{"$lt": ["$at", now - LATE]}, 1, 0]}

@@ -33,6 +33,7 @@ from services.notifier.sending import Pace, Sending
 from services.notifier.sentences import SENTENCES
 from services.notifier.smtp import Away, Server, couriers
 from services.notifier.store import Store
+from tests.unit.notifier.shown import calendars_of
 from tests.world import World
 
 pytestmark = pytest.mark.servers
@@ -323,6 +324,24 @@ async def test_what_has_happened_is_gathered_for_a_minute_and_told_once_by_which
     assert post.mailbox.mails[1]["Subject"] == f"A message has arrived in case {told[0].case}"
     (first, _) = await post.emails()
     assert (set(first["cases"]), first["stage"]) == ({one.case for one in told}, "notice")
+
+
+async def test_what_mails_entered_in_a_calendar_is_taken_away_once_the_case_needs_it_no_more(post: Post) -> None:
+    """Found by what is remembered of the mails: the entry of the arrival for one case, of the reminder for another."""
+    arrived, reminded = number(), number()
+    for case in (arrived, reminded):
+        await post.plan(case, 1, DUE)
+    await post.store.notice([Told("arrived", "arrived", arrived, AUTHORITY, 1, DUE)], START)
+    await post.turn(START)
+    await post.turn(DUE - 2 * DAY)
+    ended = [Told("1", "withdrawn", arrived, AUTHORITY, 2), Told("2", "closed", reminded, AUTHORITY, 2)]
+    await post.store.notice(ended, DUE - DAY)
+    await post.turn(DUE - DAY)
+    *before, last = (calendars_of(mail) for mail in post.mailbox.mails)
+    entered = {str(event["UID"]) for found in before for _, calendar in found for event in calendar.walk("VEVENT")}
+    assert {method for method, _ in last} == {"CANCEL"}
+    assert {str(event["UID"]) for _, calendar in last for event in calendar.walk("VEVENT")} == entered
+    assert len(entered) == 2
 
 
 async def test_what_is_due_is_found_by_its_index(post: Post) -> None:

@@ -12,6 +12,7 @@ from contracts.notifier import Preferences
 from services.chassis.public_holidays import PublicHolidays
 from services.notifier.deadlines import Stage, Step, until
 from services.notifier.mail import Contact, Writer
+from services.notifier.notices import Told
 from services.notifier.planning import Claim
 from services.notifier.readers import Reader
 from services.notifier.records import Email
@@ -51,6 +52,7 @@ class Keeping:
     ended: list[str] = field(default_factory=list)
     emails_kept: dict[str, Email] = field(default_factory=dict)
     put_off_until: list[datetime] = field(default_factory=list)
+    notices_kept: list[Told] = field(default_factory=list)
 
     @property
     def store(self) -> Any:
@@ -114,6 +116,12 @@ class Keeping:
 
     async def record(self, email: Email) -> None:
         self.emails_kept.setdefault(email.id, email)
+
+    async def said(self, authority: str, cases: Iterable[str]) -> set[str]:
+        return {key for email in self.emails_kept.values() for key in email.told if email.outcome == "sent"}
+
+    async def dated(self, ids: Iterable[str]) -> list[Told]:
+        return [one for one in self.notices_kept if one.id in set(ids)]
 
     async def reader(self, authority: str) -> Reader | None:
         if self.contact is None:

@@ -114,3 +114,11 @@ def test_a_deadline_that_comes_again_is_entered_again_and_not_taken_away() -> No
     letter = Notices([told("closed", 6), told("clarification-asked", 8, DUE + DAY)], before=[due(kind="clarification")])
     ((method, event),) = events(letter)
     assert (method, event["SEQUENCE"], event["DTSTART"].dt) == ("PUBLISH", 8, DUE + DAY)
+
+
+@pytest.mark.parametrize("stage", ["reminder", "overdue"])
+def test_what_a_mail_told_can_be_read_from_its_key(stage: Stage) -> None:
+    """But for the case's version; the key of a notice is none of these."""
+    one = due(version=0, stage=stage)
+    assert Due.at(one.key) == one
+    assert Due.at("1f0e4b3c-0000-8000-8000-000000000000") is None

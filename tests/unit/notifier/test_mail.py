@@ -15,7 +15,7 @@ from contracts.dates import NoticeKind
 from contracts.languages import LANGUAGES, STATES, ZONES
 from services.chassis import catalogue
 from services.notifier.deadlines import Kind, Stage, Step
-from services.notifier.letters import Due, Notices, Undeliverable
+from services.notifier.letters import Due, Letter, Notices, Undeliverable
 from services.notifier.mail import Contact, NotAnAddress, Writer
 from services.notifier.notices import Told
 from services.notifier.sentences import SENTENCES
@@ -141,6 +141,73 @@ def test_headers_say_who_to_whom_and_that_nobody_wrote_it() -> None:
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["Message-ID"] == f"<{Due(CASE, 1, step()).email_id('iroda@hivatal.example')}@imi.example>"
     assert mail["References"].endswith("@imi.example>")
+
+
+def test_a_repeated_mail_is_the_same_to_the_last_letter() -> None:
+    """Whatever receives it twice can tell that it is one."""
+    mails = [
+        WRITER.write(Due(CASE, 1, step()), Contact((), ("hu",), "HU"), "iroda@hivatal.example", NOW) for _ in range(2)
+    ]
+    assert mails[0].as_bytes() == mails[1].as_bytes()
+
+
+def test_headers_keep_answers_of_machines_away_and_have_a_case_s_mails_stand_together() -> None:
+    """Reports of what does not arrive are not kept away; a mail about several cases belongs to none."""
+    mail = received(step(), "hu")
+    assert set(mail["X-Auto-Response-Suppress"].split(", ")) == {"RN", "NRN", "OOF", "AutoReply"}
+    assert mail["In-Reply-To"] == mail["References"]
+    several = Notices(
+        [Told("1", "message", CASE, "HU-ABCD1234"), Told("2", "message", "7Q4M-0000-2222", "HU-ABCD1234")]
+    )
+    mail = WRITER.write(several, Contact((), ("hu",), "HU"), "iroda@hivatal.example", NOW)
+    assert mail["In-Reply-To"] is mail["References"] is None
+
+
+GOVERNED: list[tuple[Letter, bool]] = [
+    (Due(CASE, 1, step()), False),
+    (Due(CASE, 1, step("overdue")), False),
+    (Notices([], [Due(CASE, 1, step("overdue"))]), False),
+    (Notices([Told("1", "arrived", CASE, "HU-ABCD1234", 1, SUMMER)]), False),
+    (Notices([Told("1", "registration-approved", None, "HU-ABCD1234")]), False),
+    (Undeliverable("1", "HU-ABCD1234"), False),
+    (Notices([Told("1", "message", CASE, "HU-ABCD1234")]), True),
+    (Notices([], [Due(CASE, 1, step())], daily=True), True),
+]
+
+
+@pytest.mark.parametrize(("letter", "governed"), GOVERNED)
+def test_only_what_preferences_govern_leads_to_them(letter: Letter, governed: bool) -> None:
+    """In the footer and in the header, for which there is no doing it in one click; and only where there is a page."""
+    page, contact = "https://imi.example/preferences", Contact((), ("en",), "HU")
+    with_page = Writer(TEXTS, Address(addr_spec="a@imi.example"), "https://imi.example/{case}", page)
+    mail = with_page.write(letter, contact, "iroda@hivatal.example", NOW)
+    assert mail["List-Unsubscribe"] == (f"<{page}>" if governed else None)
+    assert (page in plain(mail)) is governed
+    assert mail["List-Unsubscribe-Post"] is None
+    assert WRITER.write(letter, contact, "iroda@hivatal.example", NOW)["List-Unsubscribe"] is None
+
+
+SUBJECTS: list[tuple[Letter, str]] = [
+    (Notices([Told("1", "arrived", CASE, "A", 1, SUMMER)]), f"Please accept request {CASE} by 5 July 2026"),
+    (Notices([Told("1", "message", CASE, "A")]), f"A message has arrived in case {CASE}"),
+    (Notices([Told("1", "message", CASE, "A")], daily=True), "Daily summary from the exchange: 1"),
+    (Notices([], [Due(CASE, 1, step("overdue"))]), f"Overdue: request {CASE} was to be accepted by 5 July 2026"),
+    (
+        Notices([Told("1", "message", CASE, "A")], [Due(CASE, 1, step())], daily=True),
+        "Next deadline: 5 July 2026 \u2013 Daily summary from the exchange: 2",
+    ),
+    (
+        Notices([], [Due(CASE, 1, step()), Due(CASE, 1, step("overdue")), Due(CASE, 1, step("escalated"))]),
+        "Overdue: 2 \u2013 Notices from the exchange: 3",
+    ),
+]
+
+
+@pytest.mark.parametrize(("letter", "subject"), SUBJECTS)
+def test_the_subject_begins_with_what_matters(letter: Letter, subject: str) -> None:
+    """What is to be done and by when; of several things, how much is overdue or which date is the next."""
+    mail = WRITER.write(letter, Contact((), ("en",), "HU"), "iroda@hivatal.example", NOW)
+    assert mail["Subject"] == subject
 
 
 def test_a_repetition_has_the_same_message_id_and_nothing_else_has() -> None:

@@ -24,6 +24,7 @@ from tests.unit.notifier.keeping import (
     sending,
     step,
 )
+from tests.unit.notifier.shown import calendars_of, parsed
 
 DAILY = Preferences(hour=8, general=Wish(gathered=True))
 SUMMARY = datetime(2026, 3, 3, 7, tzinfo=UTC)
@@ -182,6 +183,17 @@ async def test_what_has_happened_is_told_in_one_mail_to_each_address() -> None:
     assert [mail["Subject"] for mail in server.mails] == ["Notices from the exchange: 3"] * 2
     assert keeping.ended == ["told"]
     assert set(keeping.outcomes.values()) == {"sent"}
+
+
+async def test_a_notice_that_a_deadline_has_ended_takes_away_what_its_reminder_entered_in_a_calendar() -> None:
+    """What mails are remembered to have told decides."""
+    keeping, server = Keeping([step("reminder")], contact=replace(CONTACT, addresses=("a@x.example",))), Server()
+    await sending(keeping, server).turn()
+    keeping.waiting_ones.append(news("closed"))
+    await sending(keeping, server).turn()
+    ((published, reminder),), ((cancelled, closed),) = (calendars_of(parsed(mail)) for mail in server.mails)
+    assert (published, cancelled) == ("PUBLISH", "CANCEL")
+    assert [event["UID"] for event in reminder.walk("VEVENT")] == [event["UID"] for event in closed.walk("VEVENT")]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def test_a_password_is_not_shown() -> None:
         ("mail_from", "a@x.example, b@x.example"),
         ("mail_from", ""),
         ("case_link", "https://imi.example/"),
+        ("preferences_link", "imi.example/preferences"),
+        ("preferences_link", "https://imi.example/>\r\nBcc: a@x.example"),
         ("poll_every", "PT0S"),
         ("mails_per_turn", 0),
     ],
