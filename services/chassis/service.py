@@ -8,7 +8,7 @@ from typing import Final
 
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.rabbit import RabbitBroker
-from prometheus_client import make_asgi_app
+from prometheus_client import disable_created_metrics, make_asgi_app
 
 from services.chassis import metrics, tracing
 from services.chassis.feed import Feed
@@ -81,6 +81,8 @@ async def serve(name: str, parts: Parts, settings: BrokerSettings) -> None:
     be_tolerant()
     metrics.BUILD.labels(name, settings.version, platform.python_version()).set(1)
     metrics.begin_at_nothing()
+    # A second series for each counter, which nobody asks for.
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
     options: dict[str, bool | str | list[bool | str] | list[str] | list[bool] | int | None] = {
         "host": settings.http_host,
         "port": settings.http_port,

@@ -3,10 +3,11 @@
 from collections import Counter as Sum
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.notifier.deadlines import Kind, Stage
 from services.notifier.store import Store
 
 EVERY: Final = 10.0
@@ -32,6 +33,8 @@ DUE = Gauge("imi_mails_due", "What is to go out by now and has not, by the datab
 LATE = Gauge(
     "imi_mails_late", "What was to go out more than five minutes ago and has not, by the database.", ["kind", "step"]
 )
+_NONE: Final = {(kind, stage): 0 for kind in get_args(Kind) for stage in get_args(Stage)}
+"""What is shown where nothing is due: a figure that is not there could not be told from one that is not read."""
 
 
 class Figures:
@@ -44,7 +47,7 @@ class Figures:
 
     async def turn(self) -> None:
         """Read once, by indexes that hold nothing but what is to come. Raises what the database raises."""
-        now, due, late = self._clock(), Sum[tuple[str, str]](), Sum[tuple[str, str]]()
+        now, due, late = self._clock(), Sum(_NONE), Sum(_NONE)
         for standing in (self._store.deadlines.standing(now), self._store.waiting.standing(now)):
             async for kind, stage, how_many, of_them_late in standing:
                 due[kind, stage] += how_many

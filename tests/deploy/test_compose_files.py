@@ -22,6 +22,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 ONCE = ("credentials", "mongodb-users")
 PROCESSES = (*SERVICES, "provisioner")
+WATCHING = {name for name, container in CONTAINERS.items() if container.get("profiles") == ["watching"]}
 RECIPES = {name: (ROOT / "services" / name / "Dockerfile").read_text() for name in SERVICES}
 EVERY_RECIPE = {image: (folder / "Dockerfile").read_text() for image, folder in IMAGES.items()}
 PASSWORDS = {name: hashlib.sha256(name.encode()).hexdigest() for name in made.NAMES}
@@ -66,10 +67,35 @@ def test_ports_are_open_to_this_machine_alone() -> None:
 
 def test_each_container_sees_its_own_credentials_alone() -> None:
     """No two share a volume of credentials, they are read-only, and only what makes them has them all."""
-    readers = {name: of["volumes"] for name, of in CONTAINERS.items() if name != "credentials"}
+    readers = {name: of["volumes"] for name, of in CONTAINERS.items() if name not in {"credentials", *WATCHING}}
     mounts = [volume for volumes in readers.values() for volume in volumes if "-credentials:" in volume]
     assert all(mount.endswith("-credentials:/run/secrets:ro") for mount in mounts)
     assert len(mounts) == len(set(mounts)) == len(readers)
+
+
+def test_what_watches_has_no_credential_and_reads_what_is_checked() -> None:
+    """It starts when it is asked for, knows no password, and mounts the files of this checkout, read-only."""
+    assert {"prometheus", "alertmanager", "alert-mails", "grafana"} == WATCHING
+    mounts = [volume for name in WATCHING for volume in CONTAINERS[name]["volumes"]]
+    files = [volume for volume in mounts if volume.startswith("./")]
+    assert not [volume for volume in mounts if "credentials" in volume]
+    assert all(volume.endswith(":ro") and (ROOT / volume.split(":")[0]).exists() for volume in files)
+    assert len(files) == 5
+    variables = CONTAINERS["grafana"]["environment"]
+    assert variables["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    home = variables["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert (ROOT / "deploy/grafana/dashboards" / Path(home).name).exists()
+
+
+def test_what_watches_reaches_what_it_watches() -> None:
+    """Prometheus shares a network with every process and the broker; each of the others with what it talks to."""
+    asked = {*PROCESSES, "rabbitmq"}
+    assert all(set(CONTAINERS[name]["networks"]) & set(CONTAINERS["prometheus"]["networks"]) for name in asked)
+    talks = [("prometheus", "alertmanager"), ("grafana", "prometheus"), ("alertmanager", "alert-mails")]
+    internal = {name for name, network in COMPOSE["networks"].items() if network.get("internal")}
+    for one, other in talks:
+        assert set(CONTAINERS[one]["networks"]) & set(CONTAINERS[other]["networks"]) & internal
+    assert CONTAINERS["grafana"]["networks"] == ["watching", "edge"]
 
 
 def test_no_credential_is_written_down() -> None:
