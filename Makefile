@@ -77,6 +77,9 @@ bench-deadlines: setup ## finding what is due with 1,000 and with 1,000,000 plan
 prove-emails: setup ## replicas of the notifier are killed while a mail server fails
 	$(VENV)/python -m tests.proof.emails
 
+bench-seen: setup ## what metrics, logs and traces cost together
+	$(VENV)/python -m bench.seen
+
 prove-cases: setup ## ten thousand random commands on cases, while replicas of casework are killed
 	$(VENV)/python -m tests.proof.cases
 

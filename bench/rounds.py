@@ -25,6 +25,8 @@ VARIANTS: Final[Mapping[str, Mapping[str, str | None]]] = {
     "naive": {name: f"bench.naive_{name}" for name in ("casework", "translation", "notifier")},
 }
 """What runs in place of each service that a case passes; nothing: itself. The registry is the same in both."""
+UNSEEN: Final = "unseen"
+"""The exchange without metrics, logs and traces, for `bench.seen` alone."""
 LIMIT: Final = "limit"
 """The third variant: no service at all, the same messages and writes."""
 
@@ -145,11 +147,17 @@ class _Watch:
 def _services(exchange: Exchange, variant: str) -> Iterator[None]:
     started: list[Replica] = []
     try:
-        started += [exchange.start(service, module) for service, module in VARIANTS[variant].items()]
+        started += [exchange.start(service, module) for service, module in _modules(variant).items()]
         exchange.wait_until_ready()
         yield
     finally:
         exchange.stop(*started)
+
+
+def _modules(variant: str) -> Mapping[str, str | None]:
+    if variant == UNSEEN:
+        return {service: f"bench.unseen.{service}" for service in VARIANTS["exchange"]}
+    return VARIANTS[variant]
 
 
 @contextmanager

@@ -35,7 +35,7 @@ async def main() -> None:
     """Run casework until it is told to stop."""
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
-    tracing.configure(NAME, settings.otlp_endpoint)
+    tracing.configure(NAME, settings.otlp_endpoint, settings.trace_share)
     holidays = PublicHolidays.load(settings.calendar)
     keys = KeyFolder(settings.keys, settings.roots())
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)

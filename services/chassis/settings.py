@@ -46,6 +46,8 @@ class BrokerSettings(BaseSettings):
     """Largest body of a command, in bytes."""
     otlp_endpoint: str | None = None
     """Where traces go (OTLP over HTTP, `http://host:4318`). Without it there are none."""
+    trace_share: float = Field(default=0.05, ge=0, le=1)
+    """Which share is traced of what comes without a trace; what comes with one is traced as its sender says."""
 
     @model_validator(mode="after")
     def _certificate_with_its_key(self) -> Self:

@@ -5,10 +5,13 @@ handles, and what it publishes names that span, whoever else's messages were han
 the same message: a framework's middleware, which sees one message in and one out, would make siblings of them.
 
 Nothing of OpenTelemetry is loaded, and no span is made, without a collector's address: then a `traceparent` is passed
-on as it came.
+on as it came. With one, a sender's word counts: what it traces is traced, what it does not is not. Of what comes
+without a trace a share is traced, for a span costs more than all metrics and logs of a message; whichever service sees
+it first draws the lot, and all others keep to it.
 """
 
 import asyncio
+import random
 import re
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -63,7 +66,7 @@ def headers() -> dict[str, str]:
     return {HEADER: parent} if parent else {}
 
 
-def configure(service: str, endpoint: str | None) -> None:
+def configure(service: str, endpoint: str | None, share: float = 1.0) -> None:
     """Send spans to the OTLP collector at `endpoint` (`http://host:4318`), in the background; without one, none."""
     if not endpoint:
         return
@@ -72,11 +75,11 @@ def configure(service: str, endpoint: str | None) -> None:
     )
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    export_to(service, BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")))
+    export_to(service, BatchSpanProcessor(OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces")), share)
 
 
-def export_to(service: str, processor: Any) -> None:
-    """Hand every span that ends to an OpenTelemetry span processor."""
+def export_to(service: str, processor: Any, share: float = 1.0) -> None:
+    """Hand every span that ends to an OpenTelemetry span processor; of traces that begin here, there is a `share`."""
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
 
@@ -87,7 +90,7 @@ def export_to(service: str, processor: Any) -> None:
         provider.force_flush(_EXPORT_WITHIN)
         provider.shutdown()
 
-    _use(_beginner(provider.get_tracer("imi")), shut)
+    _use(_beginner(provider.get_tracer("imi"), share), shut)
 
 
 async def shut_down() -> None:
@@ -101,11 +104,10 @@ def _use(begin_one: _Begin, shut: Callable[[], Any]) -> None:
     _begin, _shut_down = begin_one, shut
 
 
-def _beginner(tracer: Any) -> _Begin:
+def _beginner(tracer: Any, share: float) -> _Begin:
     from opentelemetry import trace  # noqa: PLC0415
 
-    def context_of(parent: str | None) -> Any:
-        found = _TRACEPARENT.fullmatch(parent or "")
+    def context_of(found: re.Match[str] | None) -> Any:
         if not found:
             return trace.set_span_in_context(trace.INVALID_SPAN)
         trace_id, span_id, flags = (int(part, 16) for part in found.groups())
@@ -113,8 +115,19 @@ def _beginner(tracer: Any) -> _Begin:
         return trace.set_span_in_context(trace.NonRecordingSpan(remote))
 
     def begin_one(name: str, parent: str | None, attributes: Mapping[str, str]) -> Hop:
-        span = tracer.start_span(name, context_of(parent), kind=trace.SpanKind.CONSUMER, attributes=attributes)
+        found = _TRACEPARENT.fullmatch(parent or "")
+        if found and not int(found[3], 16) & 1:
+            return Hop(parent, _nothing)
+        if not found and random.random() >= share:  # noqa: S311 - a lot, not a secret
+            return Hop(_untraced(), _nothing)
+        span = tracer.start_span(name, context_of(found), kind=trace.SpanKind.CONSUMER, attributes=attributes)
         made = span.get_span_context()
         return Hop(f"00-{made.trace_id:032x}-{made.span_id:016x}-{made.trace_flags:02x}", span.end)
 
     return begin_one
+
+
+def _untraced() -> str:
+    """What tells all others that the lot has been drawn, and there is no trace."""
+    number = random.getrandbits(192) | 1 << 64 | 1
+    return f"00-{number >> 64:032x}-{number & (1 << 64) - 1:016x}-00"

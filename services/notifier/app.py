@@ -66,7 +66,7 @@ async def main() -> None:
     """Run the notifier until it is told to stop."""
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
-    tracing.configure(NAME, settings.otlp_endpoint)
+    tracing.configure(NAME, settings.otlp_endpoint, settings.trace_share)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store = Store(database, settings.lease, settings.domain_rate)
     readers, url = store.readers, settings.amqp_url.get_secret_value()

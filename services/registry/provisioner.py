@@ -53,7 +53,7 @@ async def main() -> None:
     """Run the provisioner until it is told to stop."""
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
-    tracing.configure(NAME, settings.otlp_endpoint)
+    tracing.configure(NAME, settings.otlp_endpoint, settings.trace_share)
     broker = open_broker(settings.amqp_url.get_secret_value())
     feed = Feed(broker, NAME, f"{NAME}.tasks")
     management = Management(settings.management_url.get_secret_value())

@@ -32,7 +32,7 @@ async def main() -> None:
     """Run translation until it is told to stop."""
     settings = Settings.load()
     logs.configure(NAME, settings.log_level)
-    tracing.configure(NAME, settings.otlp_endpoint)
+    tracing.configure(NAME, settings.otlp_endpoint, settings.trace_share)
     database = mongo.connect(settings.mongo_url.get_secret_value(), settings.mongo_database)
     store, url = Store(database), settings.amqp_url.get_secret_value()
     sentences = catalogue.read_all(Path(contracts.__file__).parent / "locale", SENTENCES)

@@ -108,6 +108,22 @@ async def test_a_sender_that_keeps_no_trace_makes_none_here(spans: InMemorySpanE
     assert hop.traceparent.endswith("-00")
 
 
+@pytest.mark.parametrize(("share", "traced"), [(0.0, 0), (1.0, 40)])
+async def test_whoever_sees_it_first_draws_the_lot(share: float, traced: int) -> None:
+    """Of what comes without a trace a share is traced; a service that gets it from another keeps to that."""
+    exporter = InMemorySpanExporter()
+    tracing.export_to("registry", SimpleSpanProcessor(exporter), share)
+    first = [tracing.begin("process", None, {}) for _ in range(20)]
+    tracing.export_to("translation", SimpleSpanProcessor(exporter), 1 - share)
+    second = [tracing.begin("process", hop.traceparent, {}) for hop in first]
+    for hop in first + second:
+        hop.end()
+    tracing._use(tracing._pass_on, tracing._nothing)
+    assert len(exporter.get_finished_spans()) == traced
+    assert all(tracing.is_traceparent(hop.traceparent) for hop in first)
+    assert len({hop.traceparent for hop in first}) == len(first)
+
+
 def test_a_service_without_traces_does_not_load_what_makes_them() -> None:
     """An idle service shall stay small."""
     program = (
