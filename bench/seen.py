@@ -1,10 +1,11 @@
 """What it costs to see everything: a case's CPU with metrics, logs and traces, and without any of them.
 
 The services as they ship, with their share of traces sent to a collector, take turns with the same services blind,
-under the load of `make bench`. Then each part's own cost is timed in one process, with memory instead of the broker
-and the database (see `bench.observed`): which part it is shows better there than between runs on a busy machine.
+under the load of `make bench`. What is between them is less than what the same services differ by from run to run on a
+busy machine; so each part's own cost is timed in one process, too, with memory instead of broker and database: there a
+message costs less than a real one, and the share that is found is more than the real one (see `bench.observed`).
 
-The last line is JSON; exits with 1 when seeing takes a tenth of the services' CPU or more.
+The last line is JSON; exits with 1 when that share is a tenth or more.
 """
 
 import argparse
@@ -57,14 +58,10 @@ def main() -> int:
         with exchange(Path(folder), settings) as running:
             took = _rounds(running, options)
     ms = {variant: median(some) for variant, some in took.items()}
-    share = (ms["exchange"] - ms[UNSEEN]) / ms["exchange"]
-    result: dict[str, Any] = {
-        "services_cpu_ms_per_case": {"seen": round(ms["exchange"], 2), "unseen": round(ms[UNSEEN], 2)},
-        "share": round(share, 3),
-        "in_process": asyncio.run(measured()),
-    }
+    per_case = {"seen": round(ms["exchange"], 2), "unseen": round(ms[UNSEEN], 2)}
+    result: dict[str, Any] = {**asyncio.run(measured()), "services_cpu_ms_per_case": per_case}
     print(json.dumps(result))
-    return 0 if share < GOAL else 1
+    return 0 if result["share"] < GOAL else 1
 
 
 def _rounds(running: Exchange, options: argparse.Namespace) -> dict[str, list[float]]:
