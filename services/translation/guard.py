@@ -97,21 +97,9 @@ def another(model: Model, text: str, language: str) -> str | None:
 
 
 def load_model() -> Model:
-    """Return the model, of the exchange's languages alone: the tables of the hundred others are let go."""
+    """Return the model, of the exchange's languages alone."""
     # Here and not above: numpy and the model would be in the memory of a replica that needs neither.
-    import numpy as np  # noqa: PLC0415
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]  # noqa: PLC0415
+    from services.translation.model import read_model  # noqa: PLC0415
 
-    whole = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    known = set(whole.labels)
-    whole.set_languages([name for one in LANGUAGES for name in _NAMES.get(one, (one,)) if name in known])
-    model: Model = LanguageIdentifier(
-        np.ascontiguousarray(whole.nb_ptc),
-        whole.nb_pc,
-        whole.nb_classes,
-        whole.tk_nextmove,
-        whole.tk_output,
-        norm_probs=True,
-        tk_row=whole.tk_row,
-    )
+    model: Model = read_model(name for one in LANGUAGES for name in _NAMES.get(one, (one,)))
     return model
