@@ -2,8 +2,9 @@
 
 Each round fills translation's queue while the replica is held, lets go, and stops the clock when the last message is in
 the reader's inbox: rendered, published and confirmed. Readers of all languages take turns, and with 200 areas each view
-is of another one than the last. The last line is JSON; the exit status is 1 when 200 areas are more than 1.3 times as
-slow as one, or when anything is missing.
+is of another one than the last. The last line is JSON; the exit status is 1 when a view costs the replica more than 1.3
+times the processor's time with 200 areas (`ratio_cpu`), or when anything is missing. `ratio` is that of the events a
+second: the first rounds and the last are minutes apart, so it also tells what else the machine did meanwhile.
 """
 
 import argparse
@@ -168,7 +169,7 @@ def main() -> int:
         table.add_row(*map(str, row))
     Console().print(table)
     print(json.dumps(figures))
-    return 0 if figures["ratio"] <= GOAL else 1
+    return 0 if figures["ratio_cpu"] <= GOAL else 1
 
 
 if __name__ == "__main__":
