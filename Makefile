@@ -80,6 +80,9 @@ prove-emails: setup ## replicas of the notifier are killed while a mail server f
 bench-seen: setup ## what metrics, logs and traces cost together
 	$(VENV)/python -m bench.seen
 
+bench-sizing: setup ## what operations size by: cases a second by replicas, processor, memory and bytes for each case
+	$(VENV)/python -m bench.sizing
+
 prove-cases: setup ## ten thousand random commands on cases, while replicas of casework are killed
 	$(VENV)/python -m tests.proof.cases
 
