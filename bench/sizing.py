@@ -1,8 +1,8 @@
 """What an operations team sizes by: `python -m bench.sizing`.
 
-Whole cases a second with one replica of each service, with two of casework, two of translation, and two of both; what a
-case costs each process, what each process takes of memory, and how many bytes a case leaves in each database. All in one
-run on the same servers. The last line is JSON; the exit status is 1 when a message was lost or doubled.
+Whole cases a second with one replica of each service, with two of casework, two of translation, and two of both; what
+a case costs each process, what each process takes of memory, and how many bytes a case leaves in each database. All in
+one run on the same servers. The last line is JSON; the exit status is 1 when a message was lost or doubled.
 """
 
 import argparse
