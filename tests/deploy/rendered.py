@@ -3,16 +3,30 @@
 import subprocess
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
+from contracts.topology import SERVICES
+from deploy.compose.credentials import NAMES
+from deploy.kubernetes import credentials as made
 from deploy.kubernetes.kubectl import NotToBeHadError, render
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "kubernetes"
 OVERLAYS: Final = ("small", "production")
+PROCESSES: Final = (*SERVICES, "provisioner")
+VERSION: Final = "1.34"
+"""Of Kubernetes: the schemas that everything is held against."""
+PASSWORDS = {name: f"{name.replace('/', '-')}-word" for name in NAMES}
+WANTED = {
+    "small": made.Wanted("smtp://mail.example:587", members=1),
+    "production": made.Wanted("smtps://user:word@mail.example", tls=True),
+}
+OVERLAY = pytest.mark.parametrize("name", OVERLAYS)
+EACH = pytest.mark.parametrize(("name", "service"), list(product(OVERLAYS, PROCESSES)))
 
 Manifest = dict[str, Any]
 
@@ -55,3 +69,9 @@ def environment(pod: Manifest) -> dict[str, str]:
     """The variables of a pod's only container; one that is no plain text is left empty."""
     (container,) = pod["containers"]
     return {one["name"]: one.get("value", "") for one in container.get("env", [])}
+
+
+def settings(text: str) -> dict[str, str]:
+    """The lines of a configuration of RabbitMQ's."""
+    lines = [line.partition("=") for line in text.splitlines() if line and not line.startswith("#")]
+    return {key.strip(): value.strip() for key, _, value in lines}
