@@ -28,6 +28,7 @@ from client.cli_registry import authorities_app, vocabulary_app
 from client.cli_restoring import journal_app, make_backup, reopen, restore
 from client.cli_status import status, systems
 from client.cli_topology import topology_app
+from client.cli_tracing import readmodels_app
 from client.difference import consequence, differences
 from client.environment import read_files, trust
 from client.legislation import Area, LegislationError, load
@@ -51,6 +52,7 @@ app.command("backup")(make_backup)
 app.command()(restore)
 app.command()(reopen)
 app.add_typer(journal_app, name="journal")
+app.add_typer(readmodels_app, name="readmodels")
 console = Console()
 
 Url = Annotated[str, typer.Option(envvar="IMI_URL", show_envvar=True, help="The system's account.")]

@@ -16,6 +16,7 @@ from contracts.types import (
     Message,
     Part,
     ReadText,
+    SystemId,
     User,
     Value,
 )
@@ -410,6 +411,25 @@ class RecountScores(Message):
     month: Month
 
 
+class RepublishCases(Message):
+    """The operator has cases told again that have changed since then: so many after a place in their order.
+
+    Whoever has read it already drops it; the notifier plans anew.
+    """
+
+    TYPE: ClassVar[str] = "casework.republish_cases.v1"
+    since: datetime
+    after: CaseId | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+class TraceCase(Message):
+    """The operator sees of one case who did what, when, and by which message; never what it says."""
+
+    TYPE: ClassVar[str] = "casework.trace_case.v1"
+    case: CaseId
+
+
 CHANGES: tuple[type[Message], ...] = (
     SaveDraft,
     DiscardDraft,
@@ -439,7 +459,7 @@ CHANGES: tuple[type[Message], ...] = (
     ConsentCorrection,
 )
 QUESTIONS = (ShowCase, ShowFile, ShowTrail, ListCases, ShowScoreboard)
-OPERATOR_ONLY = (VerifyCases, RunRetention, RecountScores)
+OPERATOR_ONLY = (VerifyCases, RunRetention, RecountScores, RepublishCases, TraceCase)
 COMMANDS: tuple[type[Message], ...] = (*CHANGES, *QUESTIONS, *OPERATOR_ONLY)
 
 
@@ -652,3 +672,39 @@ class Recount(Part):
     differing: int
     uncounted: int
     """Cases that have moved since they were last counted: they are counted within seconds."""
+
+
+class Republished(Part):
+    """How many cases were told again, and in how many messages to their readers."""
+
+    cases: int
+    messages: int
+
+
+class TracedStep(Part):
+    """One step of a case. `command` is the sending system and its id of the message; `*`, for casework's own."""
+
+    what: Happening
+    at: datetime
+    by: AuthorityId | None = None
+    command: str
+
+
+class TracedReader(Part):
+    """An authority that reads a case, and the system by which it does."""
+
+    authority: AuthorityId
+    system: SystemId
+
+
+class Traced(Part):
+    """A case without its content."""
+
+    case: CaseId
+    state: CaseState
+    area: Code
+    epoch: int
+    version: int
+    turn: AuthorityId | None = None
+    steps: tuple[TracedStep, ...]
+    readers: tuple[TracedReader, ...]

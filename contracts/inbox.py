@@ -4,7 +4,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from contracts.casework import CaseHead, CaseTrail, CaseView, File, Recount, Retention, Score, Verified
+from contracts.casework import (
+    CaseHead,
+    CaseTrail,
+    CaseView,
+    File,
+    Recount,
+    Republished,
+    Retention,
+    Score,
+    Traced,
+    Verified,
+)
 from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard, SystemHappening, TrailEntry
 from contracts.languages import Language
 from contracts.notifier import Preferences, SentEmail
@@ -59,6 +70,8 @@ class Outcome(Worded):
     verified: Verified | None = None
     retention: Retention | None = None
     recount: Recount | None = None
+    republished: Republished | None = None
+    traced: Traced | None = None
     preferences: Preferences | None = None
     emails: tuple[SentEmail, ...] | None = None
 

@@ -118,6 +118,10 @@ RIGHTS: Final[Mapping[str, Rights]] = {
     "casework.verify_cases.v1": Rights("the operator", "the outcome has `verified`, and `next` for the next page"),
     "casework.run_retention.v1": Rights("the operator", "the outcome has `retention`"),
     "casework.recount_scores.v1": Rights("the operator", "the outcome has `recount`"),
+    "casework.republish_cases.v1": Rights(
+        "the operator", "the outcome has `republished`, and `next` for the next page"
+    ),
+    "casework.trace_case.v1": Rights("the operator", "the outcome has `traced`"),
     "translation.put_texts.v1": Rights("the operator", "the outcome says done"),
     "translation.show_form.v1": Rights("any system", "the outcome has `form`"),
     "translation.show_labels.v1": Rights("any system", "the outcome has `labels`"),

@@ -6,11 +6,12 @@ from typing import Final
 
 from contracts import own
 from contracts.calendar import years_around
-from contracts.casework import CHANGES, CaseView
+from contracts.casework import CHANGES, CaseView, RepublishCases, Republished
 from contracts.dates import Dates
 from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View
 from contracts.refusal import Refusal
+from contracts.topology import OPERATOR
 from services.casework.case import Case, Fold
 from services.casework.deadlines import deadlines_of
 from services.casework.facts import Facts
@@ -59,9 +60,34 @@ class CaseDesk:
         changed = iter(await self._change(changing) if changing else ())
         answers = list[Answer | Later]()
         for command in commands:
-            is_change = isinstance(command.body, (*CHANGES, *own.OWN))
-            answers.append(next(changed) if is_change else await self._questions(command))
+            if isinstance(command.body, (*CHANGES, *own.OWN)):
+                answers.append(next(changed))
+            elif isinstance(command.body, RepublishCases) and command.system == OPERATOR and not command.expired:
+                answers.append(await self._republish(command, command.body))
+            else:
+                answers.append(await self._questions(command))
         return answers
+
+    async def _republish(self, command: Command, asked: RepublishCases) -> Answer:
+        """Tell the last change of cases again, to whoever did it too: under the same ids as ever in this epoch."""
+        page = await self._store.changed_since(asked.since, asked.after or "", asked.limit)
+        facts = Facts.at(self._store, self._holidays, _now(), self._settings.day)
+        cases = [(case, Settled(history)) for number, history in page if (case := self._store.fold(number, history))]
+        for case, _ in cases:
+            await self._store.rules(case.area, case.area_version)
+        await facts.read_authorities({number for case, _ in cases for number in case.parties})
+        told = [(case, settled, self._told(settled, case, facts)) for case, settled in cases]
+        await facts.read_authorities({reader for *_, readers in told for reader in readers})
+        updates = tuple(
+            self._update(reader, case, settled, facts)
+            for case, settled, readers in told
+            for reader in readers
+            if facts.knows(reader)
+        )
+        events = tuple(self._dates(case, settled, command.traceparent) for case, settled in cases)
+        following = {"next": page[-1][0]} if len(page) == asked.limit else {}
+        republished = Republished(cases=len(cases), messages=len(updates))
+        return Answer(done(command, republished=republished, **following), updates, events)
 
     async def _change(self, commands: Sequence[Command]) -> Sequence[Answer | Later]:
         facts = Facts.at(self._store, self._holidays, _now(), self._settings.day)

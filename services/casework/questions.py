@@ -18,6 +18,7 @@ from contracts.casework import (
     ShowFile,
     ShowScoreboard,
     ShowTrail,
+    TraceCase,
     Verified,
     VerifyCases,
 )
@@ -30,7 +31,7 @@ from services.casework.scores import merged, score_of
 from services.casework.settings import Settings
 from services.casework.store import Store
 from services.casework.sweeping import Sweeper
-from services.casework.views import file_of, head_of, trail_of, view_of
+from services.casework.views import file_of, head_of, traced_of, trail_of, view_of
 from services.chassis.chain import broken_at
 from services.chassis.desk import Answer, done, refused
 from services.chassis.intake import Command
@@ -151,6 +152,8 @@ class Questions:
                 return await self._retention(command, asked)
             case RecountScores() as asked:
                 return Answer(done(command, recount=await self._scoreboard.recount(asked.month)))
+            case TraceCase() as asked:
+                return await self._trace(command, asked.case)
         raise TypeError(command.body.TYPE)
 
     async def _verify(self, command: Command, asked: VerifyCases) -> Answer:
@@ -169,6 +172,15 @@ class Questions:
         verified = Verified(checked=checked, broken=tuple(broken))
         rest = {"next": last} if last and not asked.case else {}
         return Answer(done(command, verified=verified, **rest))
+
+    async def _trace(self, command: Command, number: str) -> Answer:
+        history = await self._store.history(number)
+        case = case_from(number, history)
+        if case is None:
+            return Answer(refused(command, Refusal("unknown-case", "case")))
+        known = await self._store.authorities(case.parties)
+        readers = {one: known[one].system for one in case.parties if one in known}
+        return Answer(done(command, traced=traced_of(case, history, readers, self._settings.epoch)))
 
     async def _retention(self, command: Command, asked: RunRetention) -> Answer:
         at = asked.at if asked.at and asked.dry_run else datetime.now(UTC)

@@ -55,6 +55,12 @@ class Store:
         """Return the history of one case; of one that is not there, nothing."""
         return await self.cases.history(number)
 
+    async def changed_since(self, moment: datetime, after: str, at_most: int) -> list[tuple[str, History]]:
+        """Return numbers and histories of cases that have changed since then, so many after a place in their order."""
+        wanted = {"_id": {"$gt": after}, "changed_at": {"$gte": moment}}
+        found = self.collection.find(wanted, {"history": 1, "secret": 1}).sort("_id", 1).limit(at_most)
+        return [(str(one["_id"]), self.cases.opened(one)) async for one in found]
+
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""
         return [str(found["_id"]) async for found in self._systems.collection.find(_CONNECTED, {"_id": 1})]

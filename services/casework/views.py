@@ -14,6 +14,9 @@ from contracts.casework import (
     MediaType,
     Party,
     Remark,
+    Traced,
+    TracedReader,
+    TracedStep,
     TrailStep,
 )
 from contracts.dates import Notice, NoticeKind
@@ -186,6 +189,21 @@ def trail_of(case: Case, history: Iterable[Entry], reader: str, epoch: int, *, w
         case=head_of(case, steps[-1], epoch),
         steps=tuple(_step(entry, reader, readable=readable) for entry in steps if _concerns(entry, case, reader)),
         whole=whole,
+    )
+
+
+def traced_of(case: Case, history: Iterable[Entry], readers: Mapping[str, str], epoch: int) -> Traced:
+    """Return the case without its content, for whoever has to find its messages; `readers` with their systems."""
+    steps = [TracedStep(what=one["what"], at=one["at"], by=one["by"], command=one["key"]) for one in history]
+    return Traced(
+        case=case.id,
+        state=case.state,
+        area=case.area,
+        epoch=epoch,
+        version=case.version,
+        turn=case.turn,
+        steps=tuple(steps),
+        readers=tuple(TracedReader(authority=one, system=system) for one, system in readers.items()),
     )
 
 

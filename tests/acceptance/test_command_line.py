@@ -6,12 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from client.account import new_password
 from client.topology import ACCOUNTS
 from contracts.topology import OPERATOR, SERVICES, VHOST
-from tests.world import AREA, LEGISLATION, World
+from deploy.local.waiting import until
+from tests.world import AREA, HOLDER, LEGISLATION, World
 
 IMI = Path(sys.executable).parent / "imi"
 
@@ -112,3 +114,49 @@ def test_an_authority_reads_its_cases_and_their_proof_and_the_operator_checks_al
     assert imi("scoreboard", *month, "--csv", IMI_URL=operator).startswith("country,area,requests")
     assert isinstance(json.loads(imi("scoreboard", *month, "--json", IMI_URL=operator)), list)
     imi("scoreboard", *month, IMI_URL=operator)
+
+
+@pytest.mark.servers
+def test_the_helpdesk_sees_where_a_case_stands_and_never_what_it_says(world: World) -> None:
+    """Who did what, by which message, who reads it; nobody but the operator is told, and of no other case."""
+    command = world.request().model_dump_json(exclude_none=True)
+    sent = json.loads(
+        imi(
+            "send",
+            "casework.send_request.v1",
+            "-",
+            "--message-id",
+            "traced",
+            given=command,
+            IMI_URL=world.url("de-kammer"),
+        )
+    )
+    number = sent["case"]["id"]
+    printed = imi("cases", "show", number, "--json", IMI_URL=world.url(OPERATOR))
+    traced = json.loads(printed)
+    assert [(step["what"], step["command"]) for step in traced["steps"]] == [("sent", "de-kammer/traced")]
+    assert {one["system"] for one in traced["readers"]} == {"de-kammer", "hu-hivatal"}
+    assert traced["parked"] == []
+    assert HOLDER not in printed
+    assert number in imi("cases", "show", number, IMI_URL=world.url(OPERATOR))
+    imi("cases", "show", number, status=1, IMI_URL=world.url("de-kammer"))
+    imi("cases", "show", "AAAA-AAAA-AAAA", status=1, IMI_URL=world.url(OPERATOR))
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("service", ["casework", "translation", "notifier"])
+def test_a_services_copies_are_told_again_when_the_operator_asks(world: World, service: str) -> None:
+    """All of them, though nothing differs; without --yes nothing is asked, and nobody else may ask."""
+    (registry,) = world.exchange.of("registry")
+
+    def told() -> float:
+        metrics = httpx.get(f"{registry.url}/metrics", trust_env=False).text.splitlines()
+        lines = [line for line in metrics if line.startswith("imi_replayed_total{") and f'"{service}"' in line]
+        return sum(float(line.split()[-1]) for line in lines if 'kind="authority"' in line)
+
+    rebuild, before = ("readmodels", "rebuild", service), told()
+    assert not json.loads(imi(*rebuild, "--json", IMI_URL=world.url(OPERATOR)))["asked"]
+    imi(*rebuild, "--yes", status=1, IMI_URL=world.url("de-kammer"))
+    assert told() == before
+    assert json.loads(imi(*rebuild, "--yes", "--json", IMI_URL=world.url(OPERATOR)))["asked"]
+    until(lambda: told() >= before + len(world.ids), "the registry tells nothing", 20)

@@ -100,6 +100,8 @@ _OPERATORS_ALONE: Final = (
     casework.RunRetention,
     casework.VerifyCases,
     casework.RecountScores,
+    casework.RepublishCases,
+    casework.TraceCase,
     translation.PutTexts,
     translation.PublishArea,
 )

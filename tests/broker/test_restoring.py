@@ -127,6 +127,9 @@ async def test_casework_is_restored_from_an_older_backup_and_the_exchange_heals(
         await germany.receive(lambda _, body: _is(body, second, epoch, 3))
         await hungary.receive(lambda _, body: _is(body, first, epoch, 4))
         assert state_of(hungary, first) == (epoch, 4, "closed")
+        told = await asyncio.to_thread(operator, world, tmp_path, "cases", "republish", "--since", since, "--yes")
+        assert told["cases"] >= 3
+        await germany.receive(lambda _, body: body["kind"] == "case" and _is(body, first, epoch, 4))
         assert state_of(germany, second)[:2] == state_of(hungary, second)[:2] == (epoch, 3)
         for message_id, outcome_id in sent.outcomes.items():
             told = [*germany.outcomes(message_id), *hungary.outcomes(message_id)]
