@@ -25,7 +25,7 @@ Role = Literal["request-handler", "allocator", "referral-handler", "data-adminis
 class Part(BaseModel):
     """A piece of a message. Unknown fields are refused, so that a typing error is told and not dropped."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Message(Part):

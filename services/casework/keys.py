@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
-
 KEY_BYTES: Final = 32
 AT_HAND_S: Final = 300.0
 """Seconds for which a replica remembers a month's key after it was destroyed by another."""
@@ -72,7 +70,7 @@ class KeyFolder:
         except NoKey:
             if self._file(month).exists():
                 raise
-        self._write_first(self._file(month), aes_key_wrap(self._roots[0], secrets.token_bytes(KEY_BYTES)))
+        self._write_first(self._file(month), self._wrapped(secrets.token_bytes(KEY_BYTES)))
         return self.key_of(month)
 
     def months(self) -> list[str]:
@@ -88,7 +86,7 @@ class KeyFolder:
     def rewrap(self) -> int:
         """Wrap all keys by the first root key, after a rotation; return how many. Repeating it does no harm."""
         for month in self.months():
-            wrapped = aes_key_wrap(self._roots[0], self._unwrapped(self._file(month).read_bytes()))
+            wrapped = self._wrapped(self._unwrapped(self._file(month).read_bytes()))
             fresh = self._beside(self._file(month), wrapped)
             fresh.replace(self._file(month))
         return len(self.months())
@@ -99,7 +97,17 @@ class KeyFolder:
     def _destroyed(self, month: str) -> Path:
         return self._folder / f"{month}.destroyed"
 
+    def _wrapped(self, key: bytes) -> bytes:
+        from cryptography.hazmat.primitives.keywrap import aes_key_wrap  # noqa: PLC0415 - as below
+
+        return aes_key_wrap(self._roots[0], key)
+
     def _unwrapped(self, wrapped: bytes) -> bytes:
+        from cryptography.hazmat.primitives.keywrap import (  # noqa: PLC0415 - seven megabytes; not before a case
+            InvalidUnwrap,
+            aes_key_unwrap,
+        )
+
         for root in self._roots:
             try:
                 return aes_key_unwrap(root, wrapped)

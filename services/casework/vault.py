@@ -9,12 +9,13 @@ import os
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
-
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Any, Final
 
 from services.casework.keys import KEY_BYTES, KeyStore
 from services.chassis.histories import Entry, Secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 FORGETTING: Final = frozenset({"discarded", "erased", "deleted"})
 """What destroys a case's key."""
@@ -42,7 +43,7 @@ class Vault:
         key = self._data_key(document_id, secret)
         if key is None:
             return list(history)
-        cipher = AESGCM(key)
+        cipher = _cipher(key)
         return [_opened(cipher, document_id, entry) if place >= first else entry for place, entry in enumerate(history)]
 
     def sealed(self, document_id: str, secret: Secret, entry: Entry) -> tuple[Secret, Entry]:
@@ -72,19 +73,25 @@ class Vault:
     def _data_key(self, document_id: str, secret: Secret) -> bytes | None:
         assert secret
         wrapping = self._keys.key_of(secret["month"])
-        return _open(AESGCM(wrapping), secret["key"], document_id) if wrapping else None
+        return _open(_cipher(wrapping), secret["key"], document_id) if wrapping else None
+
+
+def _cipher(key: bytes) -> "AESGCM":
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - seven megabytes; not before a case
+
+    return AESGCM(key)
 
 
 def _seal(key: bytes, words: bytes, document_id: str) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, words, document_id.encode())
+    return nonce + _cipher(key).encrypt(nonce, words, document_id.encode())
 
 
-def _open(cipher: AESGCM, sealed: bytes, document_id: str) -> bytes:
+def _open(cipher: "AESGCM", sealed: bytes, document_id: str) -> bytes:
     return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], document_id.encode())
 
 
-def _opened(cipher: AESGCM, document_id: str, entry: Entry) -> Entry:
+def _opened(cipher: "AESGCM", document_id: str, entry: Entry) -> Entry:
     if "sealed" not in entry:
         return entry
     personal: dict[str, Any] = json.loads(_open(cipher, entry["sealed"], document_id))

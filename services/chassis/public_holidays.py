@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-import holidays
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
 from contracts.calendar import MOST_HOLIDAYS_A_YEAR, Calendar, YearList, places_of
@@ -114,6 +113,8 @@ class PublicHolidays:
 
 
 def _from_library(state: str, subdivision: str | None, year: int) -> YearList:
+    import holidays  # noqa: PLC0415 - three megabytes that a service which calculates no dates need not have
+
     code = _OWN_CODES.get(state, state)
     # Without a language the names would follow the machine's.
     language = getattr(holidays, code).default_language

@@ -62,8 +62,13 @@ def assemble(parts: Parts) -> AsgiFastStream:
         parts.broker,
         logger=None,
         asgi_routes=[("/health/live", live), ("/health/ready", ready), ("/metrics", make_asgi_app())],
-        on_startup=[*parts.prepare, _look_seldom_for_garbage],
-        after_startup=[*(worker.start for worker in parts.workers), *parts.begin, looking.begin],
+        on_startup=list(parts.prepare),
+        after_startup=[
+            *(worker.start for worker in parts.workers),
+            *parts.begin,
+            looking.begin,
+            _look_seldom_for_garbage,
+        ],
         # Before the broker closes: FastStream's own order would drop what arrives in between.
         on_shutdown=[looking.end, *parts.end, *(worker.stop for worker in parts.workers), tracing.shut_down],
     )

@@ -7,15 +7,16 @@ what is answered to the exchange. The same deadline of the same authority has th
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
-
-from icalendar import Calendar, Event, vCalAddress
+from typing import TYPE_CHECKING, Final, Literal
 
 from contracts.dates import DeadlineKind
 from contracts.identity import derived_uuid
 from services.notifier.letters import Due, Letter, Notices, Undeliverable, parts_of
 from services.notifier.notices import AWAITS, Kind, Told
 from services.notifier.wording import Wording
+
+if TYPE_CHECKING:
+    from icalendar import Event
 
 Method = Literal["PUBLISH", "CANCEL"]
 
@@ -77,6 +78,8 @@ def _entries(pieces: Iterable[Told | Due]) -> Iterator[Entry]:
 
 def calendar_of(entries: Iterable[Entry], method: Method, wording: Wording, sender: str, now: datetime) -> bytes:
     """Return the calendar's file. `sender` is the address of who publishes the entries."""
+    from icalendar import Calendar  # noqa: PLC0415 - three megabytes; not before there is an entry
+
     calendar = Calendar()
     calendar.add("prodid", "-//Internal Market Information exchange//notifier//EN")
     calendar.add("version", "2.0")
@@ -86,7 +89,9 @@ def calendar_of(entries: Iterable[Entry], method: Method, wording: Wording, send
     return bytes(calendar.to_ical())
 
 
-def _event(entry: Entry, method: Method, wording: Wording, sender: str, now: datetime) -> Event:
+def _event(entry: Entry, method: Method, wording: Wording, sender: str, now: datetime) -> "Event":
+    from icalendar import Event, vCalAddress  # noqa: PLC0415 - as above
+
     event, domain = Event(), sender.rpartition("@")[2]
     event.add("uid", f"{entry.uid}@{domain}")
     event.add("sequence", entry.version)
