@@ -18,6 +18,7 @@ from services.chassis.bus import PROBE_TIMEOUT, PUBLISH_TIMEOUT, Outgoing
 from services.chassis.faults import BROKER_AWAY, Impatient, outlast
 from services.chassis.logs import place_of, where
 from services.chassis.parking import ROUTING_KEY
+from services.chassis.patience import PatientBroker
 
 M = TypeVar("M", bound=Message)
 log = structlog.get_logger()
@@ -27,7 +28,7 @@ GIVE_BACK_AFTER = 1.0
 
 def open_broker(url: str) -> RabbitBroker:
     """Return a broker whose publishes raise when nothing takes them, and which takes one message at a time."""
-    return RabbitBroker(url, logger=None, default_channel=Channel(prefetch_count=1, on_return_raises=True))
+    return PatientBroker(url, logger=None, default_channel=Channel(prefetch_count=1, on_return_raises=True))
 
 
 class Feed:
@@ -112,10 +113,15 @@ class Feed:
         return time.monotonic() - self._caught_up_at
 
     async def _looked_at(self) -> Queue.DeclareOk:
-        async with asyncio.timeout(PROBE_TIMEOUT):
-            connection = await self._broker.connect()
-            async with connection.channel() as channel:
-                queue = await channel.declare_queue(self.queue, passive=True)
+        if not self._broker.running:  # asked now, it would open a connection of its own
+            raise ConnectionError("not started yet")
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                connection = await self._broker.connect()
+                async with connection.channel() as channel:
+                    queue = await channel.declare_queue(self.queue, passive=True)
+        except RuntimeError as error:  # aio-pika's word for a connection that is being restored
+            raise ConnectionError("no connection") from error
         return queue.declaration_result
 
     async def publish(self, message: Outgoing, expires_after: float | None = None) -> None:

@@ -108,6 +108,21 @@ async def test_a_server_that_goes_and_comes_back_costs_nothing(
         assert [len({one for one, _ in system.outcomes(message_id)}) for message_id in ids] == [1] * COMMANDS
 
 
+async def test_a_service_that_starts_without_a_broker_waits_for_it(world: World) -> None:
+    """Whatever comes first: when both are there, it serves."""
+    exchange = world.exchange
+    if not exchange.servers.ours:
+        pytest.skip("the servers were given by their addresses: they are not ours to stop")
+    await asyncio.to_thread(exchange.servers.rabbitmq.kill)
+    before = list(exchange.of("casework"))
+    await asyncio.to_thread(exchange.start, "casework")
+    await asyncio.to_thread(exchange.stop, *before)
+    await asyncio.to_thread(exchange.servers.rabbitmq.start)
+    await asyncio.to_thread(exchange.wait_until_ready)
+    async with world.system("de-kammer") as system:
+        await system.do(world.request())
+
+
 async def test_what_cannot_succeed_is_parked_with_its_reason(world: World) -> None:
     """A view that makes no sense is put aside, its content with it; the next one goes through."""
     purge(world.exchange, "translation.parked")

@@ -46,7 +46,7 @@ def main() -> int:
             print(f"the logs are in {folder}")
         else:
             shutil.rmtree(folder)
-    print("\n".join(["", *table(result.record), "", *stories(result.record, result.found)]))
+    print("\n".join(["", *table(result.record), "", *result.notes, *stories(result.record, result.found)]))
     print(
         json.dumps(
             figures(

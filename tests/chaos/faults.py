@@ -19,6 +19,7 @@ from tests.chaos.stage import Stage
 
 READY_WITHIN: Final = 60.0
 """Seconds for a service that was started again; it may have to wait for a server that has a fault, too."""
+TOGETHER_WITHIN: Final = 25.0
 SLOWER_BY: Final = 60_000
 """Microseconds that each flush takes longer while a disk is slow."""
 CLOCK_OFF_BY: Final = 100
@@ -162,7 +163,7 @@ async def node_frozen(stage: Stage, number: str) -> AsyncIterator[None]:
     """A node of RabbitMQ stops where it is, and goes on."""
     async with _paused(stage.servers.rabbitmq.nodes[int(number)]):
         yield
-    await _together(stage)
+    await _together(stage, int(number))
 
 
 @asynccontextmanager
@@ -175,7 +176,7 @@ async def node_parted(stage: Stage, number: str) -> AsyncIterator[None]:
     # What was said before is of no use to two that have taken each other for dead.
     await asyncio.gather(*(line.close() for line in lines))
     await _open(lines)
-    await _together(stage)
+    await _together(stage, int(number))
 
 
 @asynccontextmanager
@@ -346,11 +347,23 @@ async def _limit(stage: Stage, what: str, value: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(node.control, what, value) for node in nodes))
 
 
-async def _together(stage: Stage) -> None:
-    """Return when all nodes are in the cluster again."""
-    await asyncio.to_thread(
-        until, stage.servers.rabbitmq.whole, "RabbitMQ's nodes do not find each other", READY_WITHIN
-    )
+async def _together(stage: Stage, number: int) -> None:
+    """Return when all nodes are in the cluster again.
+
+    RabbitMQ 3.10 does not always come together by itself when a node was gone for longer than a tick, and is back: then
+    that node is started again, as who runs it would do, and this is told.
+    """
+    cluster = stage.servers.rabbitmq
+    try:
+        await asyncio.to_thread(until, cluster.whole, "RabbitMQ's nodes do not find each other", TOGETHER_WITHIN)
+    except TimeoutError:
+        node = cluster.nodes[number]
+        stage.notes.append(
+            f"{node.name} was started again: the nodes had not found each other in {TOGETHER_WITHIN:g} s"
+        )
+        await asyncio.to_thread(node.kill)
+        await asyncio.to_thread(node.start)
+        await asyncio.to_thread(until, cluster.whole, "RabbitMQ's nodes do not find each other", READY_WITHIN)
 
 
 async def _primary(stage: Stage) -> Member:

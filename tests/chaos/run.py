@@ -58,6 +58,8 @@ class Result:
     found: list[Violation]
     settled: float
     """Seconds from the end of the last fault until everything was there."""
+    notes: list[str]
+    """What had to be done by hand."""
 
 
 async def run(folder: Path, options: Options, tell: Tell) -> Result:
@@ -78,7 +80,7 @@ async def run(folder: Path, options: Options, tell: Tell) -> Result:
                 await load.stop()
                 await load.end()
         looked = await asyncio.to_thread(look, running.exchange)
-    return Result(record, violations(record) + violations_inside(record, looked), settled)
+    return Result(record, violations(record) + violations_inside(record, looked), settled, running.notes)
 
 
 def chosen(only: Sequence[str]) -> dict[str, Kind]:

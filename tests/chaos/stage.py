@@ -42,6 +42,8 @@ class Stage:
     """By how many seconds each service's time of day is wrong. None without a C compiler."""
     disk: Dial | None
     """By how many microseconds the servers' disks are slower. None without a C compiler."""
+    notes: list[str] = field(default_factory=list)
+    """What had to be done by hand."""
 
     def of(self, service: str) -> list[Replica]:
         """The replicas of a service."""
