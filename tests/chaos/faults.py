@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.topology import SERVICES
-from deploy.local.cluster import NODES
+from deploy.local.cluster import NODES, Node
 from deploy.local.exchange import PROCESSES, Replica
 from deploy.local.members import MEMBERS, Member
 from deploy.local.server import Server
@@ -20,6 +20,8 @@ from tests.chaos.stage import Stage
 READY_WITHIN: Final = 60.0
 """Seconds for a service that was started again; it may have to wait for a server that has a fault, too."""
 TOGETHER_WITHIN: Final = 25.0
+STARTED_AT_MOST: Final = 3
+"""Times that a node of RabbitMQ is started before the run is given up."""
 SLOWER_BY: Final = 60_000
 """Microseconds that each flush takes longer while a disk is slow."""
 CLOCK_OFF_BY: Final = 100
@@ -155,7 +157,7 @@ async def node_killed(stage: Stage, number: str) -> AsyncIterator[None]:
     node = stage.servers.rabbitmq.nodes[int(number)]
     await asyncio.to_thread(node.kill)
     yield
-    await asyncio.to_thread(node.start)
+    await _start(stage, node)
 
 
 @asynccontextmanager
@@ -184,7 +186,7 @@ async def broker_restarted(stage: Stage, _: str) -> AsyncIterator[None]:
     """All of RabbitMQ is asked to end, and started again."""
     await asyncio.to_thread(stage.servers.rabbitmq.stop)
     yield
-    await asyncio.to_thread(stage.servers.rabbitmq.start)
+    await asyncio.gather(*(_start(stage, node) for node in stage.servers.rabbitmq.nodes))
 
 
 @asynccontextmanager
@@ -192,7 +194,7 @@ async def broker_killed(stage: Stage, _: str) -> AsyncIterator[None]:
     """All of RabbitMQ is killed, as by a power cut, and started again."""
     await asyncio.to_thread(stage.servers.rabbitmq.kill)
     yield
-    await asyncio.to_thread(stage.servers.rabbitmq.start)
+    await asyncio.gather(*(_start(stage, node) for node in stage.servers.rabbitmq.nodes))
 
 
 @asynccontextmanager
@@ -347,6 +349,19 @@ async def _limit(stage: Stage, what: str, value: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(node.control, what, value) for node in nodes))
 
 
+async def _start(stage: Stage, node: Node) -> None:
+    """Start a node. One that stands still over it is killed and started again, as an operator would; this is told."""
+    for _ in range(STARTED_AT_MOST):
+        try:
+            await asyncio.to_thread(node.start)
+        except TimeoutError:
+            stage.notes.append(f"{node.name} was started again: it had stood still while it started")
+            await asyncio.to_thread(node.kill)
+        else:
+            return
+    raise TimeoutError(f"{node.name} does not start")
+
+
 async def _together(stage: Stage, number: int) -> None:
     """Return when all nodes are in the cluster again.
 
@@ -362,7 +377,7 @@ async def _together(stage: Stage, number: int) -> None:
             f"{node.name} was started again: the nodes had not found each other in {TOGETHER_WITHIN:g} s"
         )
         await asyncio.to_thread(node.kill)
-        await asyncio.to_thread(node.start)
+        await _start(stage, node)
         await asyncio.to_thread(until, cluster.whole, "RabbitMQ's nodes do not find each other", READY_WITHIN)
 
 
