@@ -74,7 +74,8 @@ bench-translation: setup ## what one replica of translation renders with 1 area 
 bench-deadlines: setup ## finding what is due with 1,000 and with 1,000,000 planned beside it
 	$(VENV)/python -m bench.deadlines
 
-prove-emails: setup ## replicas of the notifier are killed while a mail server fails
+prove-emails: setup ## a year of deadlines recomputed; then replicas of the notifier killed while a mail server fails
+	$(VENV)/python -m tests.proof.year
 	$(VENV)/python -m tests.proof.emails
 
 bench-seen: setup ## what metrics, logs and traces cost together

@@ -53,8 +53,8 @@ class Step:
 class Plan:
     """All mails that a version of a case calls for; none when every deadline is met or void.
 
-    `awaited` is what is awaited of whom, overdue or not: `acceptance/HU-…`; by when, `acceptance@2026-…`; and in which
-    state the case is: `in/referred`.
+    `awaited` is what is awaited of whom, overdue or not: `acceptance/HU-…`; by when, and who is told so:
+    `acceptance@2026-…/HU-…`; and in which state the case is: `in/referred`.
     """
 
     case: str
@@ -78,13 +78,17 @@ def plan_of(dates: Dates, now: datetime) -> Plan:
 def _awaited(dates: Dates) -> dict[str, None]:
     """In their order, each once."""
     whom = [f"{deadline.kind}/{deadline.authority}" for deadline in dates.deadlines]
-    when = [until(deadline.kind, in_milliseconds(deadline.due)) for deadline in dates.deadlines]
+    when = [
+        until(deadline.kind, in_milliseconds(deadline.due), reader)
+        for deadline in dates.deadlines
+        for reader in (deadline.authority, *deadline.coordinators)
+    ]
     return dict.fromkeys((*whom, *when, f"in/{dates.state or ANY_STATE}"))
 
 
-def until(kind: Kind, due: datetime) -> str:
-    """Return how it is noted that something is awaited until then."""
-    return f"{kind}@{due.isoformat()}"
+def until(kind: Kind, due: datetime, reader: str) -> str:
+    """Return how it is noted that something is awaited until then, and that this reader is told of it."""
+    return f"{kind}@{due.isoformat()}/{reader}"
 
 
 def _steps(deadline: Deadline, now: datetime) -> Iterator[Step]:

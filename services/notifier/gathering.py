@@ -86,8 +86,8 @@ class Gathering:
         now, put_off = self._clock(), dict[datetime, list[Waits]]()
         for one in waiting:
             if isinstance(one.piece, Told) and not one.daily:
-                at = await self._summaries.waits_until(one.piece, one.piece.area, one.authority, now)
-                if at:
+                at = await self._summaries.waits_until(one.piece, one.piece.area, one.authority, one.at)
+                if at and at > now:
                     put_off.setdefault(at, []).append(one)
         for at, some in put_off.items():
             await self._waiting.put_off(some, at)
@@ -118,7 +118,8 @@ class Gathering:
         def is_needed(one: Waits) -> bool:
             if isinstance(one.piece, Due):
                 step = one.piece.step
-                return (one.piece.case, until(step.kind, step.due)) in awaited and not is_pointless(step, now)
+                stands = (one.piece.case, until(step.kind, step.due, step.authority)) in awaited
+                return stands and not is_pointless(step, now)
             return isinstance(one.piece, Undeliverable) or one.piece.id in news
 
         return [one for one in together if is_needed(one)]

@@ -73,7 +73,7 @@ class Steps:
             return Done()
         if not claim.begun:
             authority = claim.step.authority
-            if at := await self._summaries.waits_until(due, claim.area, authority, now):
+            if at := await self._summaries.waits_until(due, claim.area, authority, claim.step.at):
                 return await self._wait(Waits(authority, due, at, daily=True), at)
             if now - claim.step.at > LATE:  # after a standstill: with whatever else is late, in one mail
                 return await self._wait(Waits(authority, due, claim.step.at), now + self._gather_for)

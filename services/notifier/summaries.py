@@ -17,13 +17,18 @@ class Summaries:
         self._readers = readers
         self._holidays = holidays
 
-    async def waits_until(self, one: Told | Due, area: str | None, authority: str, now: datetime) -> datetime | None:
-        """Return when this goes out with the summary; nothing if it goes at once: what is asked for would be late."""
+    async def waits_until(
+        self, one: Told | Due, area: str | None, authority: str, planned: datetime
+    ) -> datetime | None:
+        """Return with which summary this goes out, planned for that moment; nothing if it goes at once.
+
+        So it does if what is asked for would be late.
+        """
         reader, preferences = await self._readers.reader(authority), await self._readers.preferences(authority)
         if reader is None or goes_at_once(one, area, preferences):
             return None
         place = (reader.contact.country, reader.region)
-        calendar = self._holidays.calendar([place], (now.year - 1, now.year, now.year + 1))
-        at = next_summary(now, preferences.hour, *place, calendar)
+        calendar = self._holidays.calendar([place], (planned.year - 1, planned.year, planned.year + 1))
+        at = next_summary(planned, preferences.hour, *place, calendar)
         due = one.step.due if isinstance(one, Due) else one.due
         return None if due and due <= at else at

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -278,6 +279,24 @@ async def test_a_server_that_is_away_loses_nothing(post: Post) -> None:
     await post.turn(DUE)
     assert {case for case in cases for mail in post.mailbox.mails if case in mail["Subject"]} == cases
     assert len(post.mailbox.mails) == 5
+
+
+async def test_after_a_day_without_a_server_what_is_late_goes_out_once_and_together(post: Post) -> None:
+    """Sixty deadlines passed meanwhile: a few mails to the authority, each deadline in one of them."""
+    cases = [number() for _ in range(60)]
+    for minutes, case in enumerate(cases):
+        await post.plan(case, 1, DUE + minutes * MINUTE)
+    post.listens = "nobody"
+    for hours in range(25):
+        with pytest.raises(Away):
+            await post.turn(DUE + hours * HOUR)
+    post.listens = "smtp"
+    for minutes in range(3):
+        await post.turn(DUE + 25 * HOUR + minutes * MINUTE)
+    told = Counter(key for email in await post.emails() for key in email["told"])
+    overdue = {case for case in cases for key in told if key.startswith(case) and "/overdue/" in key}
+    assert (overdue, set(told.values())) == (set(cases), {1})
+    assert len(post.mailbox.mails) <= 6
 
 
 async def test_what_the_server_says_to_an_address_decides(post: Post) -> None:

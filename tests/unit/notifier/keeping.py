@@ -47,7 +47,7 @@ class Keeping:
     wishes: Preferences = field(default_factory=Preferences)
     marked: dict[str, str] = field(default_factory=dict)
     slots: dict[str, datetime] = field(default_factory=dict)
-    still_awaited: set[tuple[str, str]] = field(default_factory=lambda: {(CASE, until("acceptance", NOW))})
+    still_awaited: set[tuple[str, str]] = field(default_factory=lambda: {(CASE, until("acceptance", NOW, AUTHORITY))})
     begun: bool = False
     ended: list[str] = field(default_factory=list)
     emails_kept: dict[str, Email] = field(default_factory=dict)

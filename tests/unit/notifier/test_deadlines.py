@@ -58,7 +58,7 @@ def test_each_deadline_has_its_reminders_before_it(
     plan = plan_of(dates(deadline), NOW)
     assert in_stage(plan, "reminder") == reminders
     assert {step.due for step in plan.steps} == {due}
-    assert plan.awaited == ("acceptance/HU-ABCD1234", until("acceptance", due), "in/*")
+    assert plan.awaited == ("acceptance/HU-ABCD1234", until("acceptance", due, "HU-ABCD1234"), "in/*")
 
 
 def test_what_is_overdue_is_told_weekly_and_from_the_first_week_on_to_the_coordinator_too() -> None:
