@@ -18,11 +18,13 @@ class Authority:
     """Signs for whomever the test wants, and writes the files into a folder."""
 
     def __init__(self, folder: Path, name: str = "made-up") -> None:
-        """The authority's own certificate is `<name>-ca.pem`."""
+        """The authority's own certificate is `<name>-ca.pem`, its key `<name>-ca-key.pem`."""
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.file = folder / f"{name}-ca.pem"
+        self.key_file = folder / f"{name}-ca-key.pem"
+        self.key_file.write_bytes(_private(self._key))
         builder = _builder(self._name, self._name, self._key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         usage = x509.KeyUsage(
@@ -58,14 +60,18 @@ class Authority:
         for extension in (*extensions, uses, signer, x509.BasicConstraints(ca=False, path_length=None)):
             builder = builder.add_extension(extension, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        private = _private(key)
         made = Certificates(self.file, *(self._folder / f"{file}{end}.pem" for end in ("", "-key", "-both")))
         made.certificate.write_bytes(certificate)
         made.key.write_bytes(private)
         made.both.write_bytes(private + certificate)
         return made
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

@@ -3,6 +3,9 @@
 import asyncio
 import json
 import os
+import re
+import shlex
+import shutil
 import ssl
 import subprocess
 import sys
@@ -37,6 +40,7 @@ from tests.world import HANDLER, World, can_log_in, populate
 pytestmark = pytest.mark.servers
 
 NIMIC = "de-nimic"
+OPERATIONS = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 REFUSED = (AMQPError, ConnectionError, ssl.SSLError)
 
 
@@ -95,6 +99,24 @@ async def test_a_certificate_opens_the_account_of_its_name(world: World, authori
     async with System(url_of(world, proven, authority.client(proven))) as system:
         outcome = await system.do(Search(area="professional-qualifications", country="HU"))
     assert outcome.found is not None
+
+
+async def test_a_certificate_is_signed_as_operations_are_told(
+    world: World, authority: Authority, proven: str, tmp_path: Path
+) -> None:
+    """The commands of docs/operations.md, as they stand there, make one that opens the account."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl on this machine")
+    shutil.copy(authority.file, tmp_path / "ca.crt")
+    shutil.copy(authority.key_file, tmp_path / "ca.key")
+    told = re.findall(r"^openssl .*hu-nis.*$", OPERATIONS, re.MULTILINE)
+    commands = [line.replace("hu-nis", proven) for line in told]
+    assert len(commands) == 3
+    for command in commands:
+        await asyncio.to_thread(subprocess.run, shlex.split(command), cwd=tmp_path, check=True, capture_output=True)
+    files = Certificates(authority.file, tmp_path / f"{proven}.crt", tmp_path / f"{proven}.key", tmp_path / "none")
+    connection = await aiormq.connect(url_of(world, proven, files))
+    await connection.close()
 
 
 async def test_anothers_certificate_opens_nothing_of_ones_own(world: World, authority: Authority, proven: str) -> None:
