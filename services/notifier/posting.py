@@ -24,6 +24,8 @@ from services.notifier.waiting import Waits
 log = structlog.get_logger()
 
 LONGEST_REPLY: Final = 200
+LEAST_TRIES: Final = 8
+"""Before a mail is given up: twenty minutes' worth of them."""
 Clock = Callable[[], datetime]
 
 
@@ -115,7 +117,7 @@ class Post:
         if free_at > now:
             return Later(free_at, tried=False)
         reply = await self._handed_over(errand, reader, address, courier)
-        if isinstance(reply, Postponed) and not self.is_too_late(errand.planned):
+        if isinstance(reply, Postponed) and not self._is_too_late(errand):
             metrics.POSTPONED.labels(errand.kind, errand.stage).inc()
             return Later(next_try(self._clock(), errand.tries))
         await self._conclude(errand, reader, address, reply)
@@ -150,14 +152,14 @@ class Post:
 
     async def _nobody(self, errand: Errand) -> Verdict:
         """An authority that the registry has not told of yet: its addresses may still come."""
-        if not self.is_too_late(errand.planned):
+        if not self._is_too_late(errand):
             return Later(next_try(self._clock(), errand.tries))
         await self._remember(errand, None, "failed", "authority unknown")
         return Done()
 
-    def is_too_late(self, planned: datetime) -> bool:
-        """Say whether what was planned for then has been tried for long enough."""
-        return self._clock() - planned > self._give_up_after
+    def _is_too_late(self, errand: Errand) -> bool:
+        """Say whether it has been tried for long enough: after a standstill it was only planned long ago."""
+        return errand.tries >= LEAST_TRIES and self._clock() - errand.planned > self._give_up_after
 
     async def _remember(self, errand: Errand, address: str | None, outcome: Outcome, reply: str) -> None:
         key, at = errand.letter.email_id(address or errand.authority), self._clock()

@@ -14,6 +14,7 @@ from services.notifier.deadlines import Stage, Step, until
 from services.notifier.mail import Contact, Writer
 from services.notifier.notices import Told
 from services.notifier.planning import Claim
+from services.notifier.posting import LEAST_TRIES
 from services.notifier.readers import Reader
 from services.notifier.records import Email
 from services.notifier.sending import Pace, Sending
@@ -49,6 +50,7 @@ class Keeping:
     slots: dict[str, datetime] = field(default_factory=dict)
     still_awaited: set[tuple[str, str]] = field(default_factory=lambda: {(CASE, until("acceptance", NOW, AUTHORITY))})
     begun: bool = False
+    tries: int = LEAST_TRIES
     ended: list[str] = field(default_factory=list)
     emails_kept: dict[str, Email] = field(default_factory=dict)
     put_off_until: list[datetime] = field(default_factory=list)
@@ -65,7 +67,7 @@ class Keeping:
         raise AttributeError(name)
 
     async def claim(self, now: datetime) -> Claim | None:
-        return Claim(CASE, 1, "token", self.steps.pop(0), 0, AREA, self.begun) if self.steps else None
+        return Claim(CASE, 1, "token", self.steps.pop(0), self.tries, AREA, self.begun) if self.steps else None
 
     async def holds(self, held: Claim | Turn, now: datetime) -> bool:
         return self.stands()

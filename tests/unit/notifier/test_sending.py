@@ -9,6 +9,7 @@ from pymongo.errors import AutoReconnect
 from contracts.notifier import Preferences, Wish
 from services.notifier.letters import Due, Undeliverable
 from services.notifier.notices import Kind, Told
+from services.notifier.posting import LEAST_TRIES
 from services.notifier.smtp import Away, Postponed, Refused, Reply, Taken
 from services.notifier.waiting import Waits
 from tests.unit.notifier.keeping import (
@@ -49,6 +50,13 @@ async def test_what_the_server_says_decides(
     assert keeping.ended == ended
     assert keeping.outcomes == {"b@x.example": "sent"} | ({"a@x.example": outcome} if outcome else {})
     assert keeping.marked == ({"a@x.example": reply.reply} if isinstance(reply, Refused) else {})
+
+
+async def test_what_was_only_planned_long_ago_is_not_given_up_at_the_first_try() -> None:
+    """After a standstill of days a server that says "later" is asked again, as it would have been before."""
+    keeping = Keeping([step()], begun=True, tries=0)
+    await sending(keeping, Server({"a@x.example": Postponed("450 later")}), NOW + 3 * DAY).turn()
+    assert keeping.ended == ["deferred"]
 
 
 async def test_an_address_that_was_refused_is_not_tried_again() -> None:
@@ -172,7 +180,7 @@ async def test_the_loop_ends_when_told_to() -> None:
 
 def news(kind: Kind, case: str | None = CASE, authority: str = AUTHORITY, *, daily: bool = False) -> Waits:
     told = Told(f"{kind}/{case}", kind, case, authority, area=AREA)
-    return Waits(authority, told, NOW, daily=daily)
+    return Waits(authority, told, NOW, daily=daily, tries=LEAST_TRIES)
 
 
 async def test_what_has_happened_is_told_in_one_mail_to_each_address() -> None:
