@@ -78,6 +78,9 @@ prove-emails: setup ## a year of deadlines recomputed; then replicas of the noti
 	$(VENV)/python -m tests.proof.year
 	$(VENV)/python -m tests.proof.emails
 
+bench-journal: setup ## what the journal costs a command on its way in
+	$(VENV)/python -m bench.journal
+
 bench-seen: setup ## what metrics, logs and traces cost together
 	$(VENV)/python -m bench.seen
 

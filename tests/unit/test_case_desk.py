@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from contracts import own
-from contracts.casework import SendMessage, SendRequest
+from contracts.casework import RepublishCases, SendMessage, SendRequest
 from contracts.dates import Dates
 from contracts.inbox import CaseUpdate, Outcome
 from contracts.refusal import Refusal
+from contracts.topology import OPERATOR
 from contracts.translation import AreaRules
 from contracts.types import Message, ReadText
 from services.casework import handlers
@@ -26,7 +27,7 @@ from services.casework.knowledge import Access, Area, Authority
 from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
-from services.casework.views import file_of
+from services.casework.views import file_of, traced_of
 from services.chassis.delivery import Later
 from services.chassis.desk import OWN_SYSTEM, Answer
 from services.chassis.histories import Decision, History, Refuse
@@ -81,6 +82,14 @@ class MemoryStore:
 
     async def history(self, number: str) -> History:
         return self.cases.history(number)
+
+    async def changed_since(self, moment: datetime, after: str, at_most: int) -> list[tuple[str, History]]:
+        places = sorted(place for place in self.cases.documents if place > after)[:at_most]
+        histories = [(place, self.cases.history(place)) for place in places]
+        return [(place, history) for place, history in histories if history and history[-1]["at"] >= moment]
+
+    async def rules(self, area: str, version: int) -> AreaRules:
+        return self.area.rules
 
     def rules_at_hand(self, area: str, version: int) -> AreaRules | None:
         return self.area.rules if (area, version) == (self.area.code, self.area.version) else None
@@ -395,3 +404,55 @@ async def test_before_acceptance_the_recipient_sees_no_file_and_afterwards_reads
     assert read
     assert read.content == PDF
     assert file_of(case, STRANGER, file.id) is None
+
+
+async def test_a_case_that_is_told_again_is_told_as_it_was_and_to_who_did_it_too() -> None:
+    """Under the same ids, so that whoever has read it drops it; the dates come again, for the notifier."""
+    store = MemoryStore()
+    desk = desk_of(store)
+    (sent,) = await desk([command(_soon(), SYSTEM_OF[SENDER])])
+    assert isinstance(sent, Answer)
+    asked = command(RepublishCases(since=datetime(2020, 1, 1, tzinfo=UTC)), OPERATOR)
+    (told,) = await desk([asked])
+    assert isinstance(told, Answer)
+    ids = {view.message_id for view in told.views}
+    assert {view.message_id for view in sent.views} < ids
+    assert {view.to for view in told.views} == {SYSTEM_OF[SENDER], SYSTEM_OF[RECIPIENT]}
+    assert [event.message_id for event in told.events if event.routing_key == "dates"] == [
+        event.message_id for event in sent.events if event.routing_key == "dates"
+    ]
+    assert told.outcome
+    outcome = told.outcome.message
+    assert isinstance(outcome, Outcome)
+    assert outcome.republished
+    assert (outcome.republished.cases, outcome.republished.messages, outcome.next) == (1, 2, None)
+
+
+async def test_what_has_not_changed_since_is_not_told_again_and_a_page_names_the_next() -> None:
+    """Page by page, in the order of numbers."""
+    store = MemoryStore()
+    desk = desk_of(store)
+    await desk([command(_soon(), SYSTEM_OF[SENDER])])
+    for since, limit, cases, ends in ((datetime(2100, 1, 1, tzinfo=UTC), 1, 0, True), (NOW.at, 1, 1, False)):
+        (told,) = await desk([command(RepublishCases(since=since, limit=limit), OPERATOR)])
+        assert isinstance(told, Answer)
+        assert told.outcome
+        outcome = told.outcome.message
+        assert isinstance(outcome, Outcome)
+        assert outcome.republished
+        assert (outcome.republished.cases, outcome.next is None) == (cases, ends)
+
+
+def test_the_helpdesk_reads_who_did_what_when_and_by_which_message_and_no_word_of_it() -> None:
+    """With its readers' systems, whose inboxes hold what was told."""
+    history = [{"key": f"system/{place}", **entry} for place, entry in enumerate(history_until("accepted"))]
+    case = case_from("TA7K-2M9Q-4BXD", history)
+    assert case
+    traced = traced_of(case, history, SYSTEM_OF, 7)
+    assert [step.command for step in traced.steps] == [entry["key"] for entry in history]
+    assert (traced.state, traced.epoch, traced.version) == ("accepted", 7, len(history))
+    said = traced.model_dump_json()
+    personal = [value for entry in history for value in entry.get("personal", {}).values()]
+    assert personal
+    assert not [value for value in personal if str(value) in said]
+    assert {reader.authority: reader.system for reader in traced.readers} == SYSTEM_OF
