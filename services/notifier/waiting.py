@@ -71,7 +71,7 @@ class Waiting:
         await self._pieces.create_index([("send_at", 1)], sparse=True)
         await self._pieces.create_index([("at", 1)], sparse=True)
         await self._pieces.create_index([("batch", 1)], sparse=True)
-        await self._pieces.create_index([("authority", 1), ("send_at", 1)])
+        await self._pieces.create_index([("authority", 1), ("at", 1)])
         await self._pieces.create_index([("done_at", 1)], expireAfterSeconds=int(KEEP.total_seconds()))
 
     async def add(self, waiting: Iterable[Waits], send_at: datetime) -> None:
@@ -120,14 +120,14 @@ class Waiting:
 
         What waits for more to come is told with what is due: it has come.
         """
-        mine: Document = {"authority": turn.authority}
-        due = {**mine, "send_at": {"$lte": now}}
-        bound = await self._pieces.find_one({**due, "batch": {"$exists": True}}, {"batch": 1}, sort=[("send_at", 1)])
+        due = {"send_at": {"$lte": now}}
+        # What has been told is not looked at: it has no `at` any more.
+        mine: Document = {"authority": turn.authority, "at": {"$lte": now}}
+        bound = await self._pieces.find_one({**mine, **due, "batch": {"$exists": True}}, {"batch": 1}, sort=[("at", 1)])
         if bound:
             wanted = {"batch": bound["batch"]}
         else:
-            with_it = {"daily": False, "tries": 0, "at": {"$lte": now}, "send_at": {"$exists": True}}
-            wanted = {**mine, "batch": {"$exists": False}, "$or": [{"send_at": {"$lte": now}}, with_it]}
+            wanted = {**mine, "batch": {"$exists": False}, "$or": [due, {"daily": False, "tries": 0}]}
         found = self._pieces.find(wanted).sort([("send_at", 1), ("_id", 1)]).limit(MOST)
         return [_waits(dict(one)) async for one in found]
 
