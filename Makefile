@@ -65,6 +65,9 @@ bench-imports: setup ## 95,404 real local units imported through the front door
 bench-flood: setup ## one system floods, the others search on
 	$(VENV)/python -m bench.flood
 
+bench-growth: setup ## the same with up to 1,000,000 cases, 100,000 authorities, 200 areas; idle memory; 20,000 commands at once
+	$(VENV)/python -m bench.growth
+
 bench-history: setup ## a case with 1,000, 100,000 and 1,000,000 others stored beside it
 	$(VENV)/python -m bench.history
 

@@ -127,4 +127,7 @@ class Cases:
 
 
 def _requests(load: Load) -> Iterator[tuple[Player, bytes]]:
-    return ((asking, request(asking, answering)) for answering in load.answering for asking in load.asking)
+    """Everybody asks everybody, of one area after the other."""
+    pairs = [(asking, answering) for answering in load.answering for asking in load.asking]
+    for area in load.areas:
+        yield from ((asking, request(asking, answering, area)) for asking, answering in pairs)

@@ -93,7 +93,7 @@ async def _measured(running: Exchange, asking: Player, answering: Player, sizes:
             cases = client["casework"]["cases"].with_options(write_concern=WriteConcern(w=1))
             templates = list(cases.find({"state": "closed"}).limit(TEMPLATES))
             for size in sizes:
-                await asyncio.to_thread(_fill, cases, templates, size)
+                await asyncio.to_thread(fill, cases, templates, size)
                 await parties.measure({})  # warm
                 measured[size] = await parties.measure({})
     return measured
@@ -145,7 +145,7 @@ async def _timed(times: Times, name: str, work: Callable[[], Awaitable[Any]]) ->
     return result
 
 
-def _fill(cases: Collection[Document], templates: list[Document], size: int) -> None:
+def fill(cases: Collection[Document], templates: list[Document], size: int) -> None:
     """Add copies until so many are stored."""
     there = cases.estimated_document_count()
     copies = (_copy(templates[number % len(templates)], number) for number in range(there, size))
@@ -175,7 +175,7 @@ def _copy(template: Document, number: int) -> Document:
     made["act_at"] += timedelta(days=chance.randrange(30))
     if made["score"]:
         made["score"] |= {"country": chance.choice(_COUNTRIES), "month": made["changed_at"].strftime("%Y-%m")}
-    made["counted"], made["standing"] = made["score"], standing_of(made)  # and so it is, by `_fill`
+    made["counted"], made["standing"] = made["score"], standing_of(made)  # and so it is, by `fill`
     made.pop("uncounted", None)
     return made
 

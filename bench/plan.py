@@ -40,6 +40,8 @@ class Load(BaseModel):
 
     asking: list[Player]
     answering: list[Player]
+    areas: list[str] = [AREA]
+    """What the cases are about, in turn."""
     in_flight: int
     """Cases that are open at the same time."""
     per_s: float | None = None
@@ -80,7 +82,7 @@ def about(body: bytes, case: bytes) -> bytes:
     return body.replace(CASE.encode(), case, 1)
 
 
-def request(asking: Player, answering: Player) -> bytes:
+def request(asking: Player, answering: Player, area: str = AREA) -> bytes:
     """Return the command by which one authority begins a case with another."""
 
     def text(words: str) -> FreeText:
@@ -89,7 +91,7 @@ def request(asking: Player, answering: Player) -> bytes:
     command = SendRequest(
         authority=asking.authority,
         recipient=answering.authority,
-        area=AREA,
+        area=area,
         questions=tuple(ANSWERS),
         particulars={
             "holder-name": text("Dr. Kovács Eszter"),

@@ -22,7 +22,7 @@ MUST: Final[Mapping[str, float]] = {"vs_naive": 3.0, "vs_limit": 0.18}
 AIM: Final[Mapping[str, float]] = {"vs_naive": 4.0, "vs_limit": 0.25}
 AIM_MS: Final[Mapping[str, float]] = {"half_load_p50_ms": 25.0, "half_load_p99_ms": 80.0}
 
-_GROUPS: Final[Mapping[str, Sequence[str]]] = {
+GROUPS: Final[Mapping[str, Sequence[str]]] = {
     "services": (*VARIANTS["exchange"], "registry", "provisioner"),
     "broker": ("rabbitmq",),
     "mongod": ("mongodb",),
@@ -75,9 +75,9 @@ def distances(result: Mapping[str, Any]) -> list[str]:
 
 def table(rounds: Sequence[Round]) -> Table:
     """Return every round as a row."""
-    shown = Table("round", "cases/s", "p50 ms", "p99 ms", "lost", "twice", *_GROUPS, box=SIMPLE)
+    shown = Table("round", "cases/s", "p50 ms", "p99 ms", "lost", "twice", *GROUPS, box=SIMPLE)
     for one in rounds:
-        used = [f"{sum(one.cpu_ms_per_case.get(name, 0) for name in names):.2f}" for names in _GROUPS.values()]
+        used = [f"{sum(one.cpu_ms_per_case.get(name, 0) for name in names):.2f}" for names in GROUPS.values()]
         numbers = f"{one.cases_per_s:.1f}", f"{one.p50_ms:.0f}", f"{one.p99_ms:.0f}", str(one.lost), str(one.doubled)
         shown.add_row(f"{one.variant}, half load" if one.per_s else one.variant, *numbers, *used)
     shown.caption = "on the right: milliseconds of processor for each case"

@@ -65,7 +65,7 @@ def play(exchange: Exchange, variant: str, load: Load, told: Told, profile: Path
 
     Raises RuntimeError when the load breaks off, as when a command is refused.
     """
-    with _services(exchange, variant), _running("bench.load", load, load.deadline) as process, ExitStack() as stack:
+    with services(exchange, variant), _running("bench.load", load, load.deadline) as process, ExitStack() as stack:
 
         def begin(pids: Mapping[str, int]) -> None:
             if profile:
@@ -144,7 +144,8 @@ class _Watch:
 
 
 @contextmanager
-def _services(exchange: Exchange, variant: str) -> Iterator[None]:
+def services(exchange: Exchange, variant: str = "exchange") -> Iterator[None]:
+    """Have the services of a variant that a case passes running, one process of each."""
     started: list[Replica] = []
     try:
         started += [exchange.start(service, module) for service, module in _modules(variant).items()]

@@ -45,6 +45,10 @@ class Simulated:
 
     def send(self, kind: str, message_id: str, body: bytes) -> None:
         """Publish a command persistently, without waiting for the broker's confirm."""
+        self.offer(kind, message_id, body).add_done_callback(self._confirmed)
+
+    def offer(self, kind: str, message_id: str, body: bytes) -> asyncio.Future[None]:
+        """Publish a command persistently; what is returned is done once the broker has it, or raises why it has not."""
         properties = Properties(
             content_type="application/json",
             delivery_mode=2,
@@ -52,7 +56,7 @@ class Simulated:
             message_type=kind,
             user_id=self.name,
         )
-        self._out.publish(exchange_of(self.name), kind, properties, body).add_done_callback(self._confirmed)
+        return self._out.publish(exchange_of(self.name), kind, properties, body)
 
     async def close(self) -> None:
         """Acknowledge everything that was read, then close."""
