@@ -141,6 +141,7 @@ def _errand(authority: str, letter: Letter, together: Sequence[Waits], needed: S
         holds,
         cases=tuple(cases),
         told=tuple(one.key if isinstance(one, Due) else one.id for one in pieces),
+        traces=tuple(dict.fromkeys(one.traceparent for one in pieces if isinstance(one, Told) and one.traceparent)),
     )
 
 

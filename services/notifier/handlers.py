@@ -1,6 +1,7 @@
 """Dates in, plans out."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Protocol
@@ -44,7 +45,7 @@ class Planner:
         now, newest, told = in_milliseconds(self._clock()), dict[str, Dates](), list[Told]()
         for dates in chain.from_iterable(map(_dates, deliveries)):
             hop = tracing.begin("plan", dates.traceparent, {"imi.case": dates.case})
-            told += told_by(dates)
+            told += told_by(dates, hop.traceparent)
             if dates.case not in newest or _order(newest[dates.case]) < _order(dates):
                 newest[dates.case] = dates
             hop.end()
@@ -79,7 +80,8 @@ class Registrations:
 
     async def _tell(self, states: Sequence[AuthorityState]) -> None:
         now = in_milliseconds(self._clock())
-        told = [one for state in states if (one := registration_told(state, now))]
+        found = [one for state in states if (one := registration_told(state, now))]
+        told = [replace(one, traceparent=tracing.current.get()) for one in found]
         await self._store.notice(told, now)
         for one in told:
             metrics.PLANNED.labels(one.kind, "notice").inc()

@@ -46,16 +46,18 @@ class Told:
     version: int = 0
     due: datetime | None = None
     area: str | None = None
+    traceparent: str | None = None
+    """The span that made it (W3C Trace Context): its mail goes on from there."""
 
 
-def told_by(dates: Dates) -> Iterator[Told]:
-    """Return what these dates tell of; the same whenever they come again."""
+def told_by(dates: Dates, traceparent: str | None = None) -> Iterator[Told]:
+    """Return what these dates tell of; the same whenever they come again, but for the trace."""
     for notice in dates.notices:
         identity = derived_uuid(
             "notice", dates.case, str(dates.epoch), str(dates.version), notice.kind, notice.authority
         )
         due = _due(dates, AWAITS.get(notice.kind), notice.authority)
-        yield Told(identity, notice.kind, dates.case, notice.authority, dates.version, due, dates.area)
+        yield Told(identity, notice.kind, dates.case, notice.authority, dates.version, due, dates.area, traceparent)
 
 
 def registration_told(state: AuthorityState, now: datetime) -> Told | None:

@@ -10,6 +10,7 @@ import structlog
 
 from contracts.identity import derived_uuid
 from contracts.notifier import Outcome
+from services.chassis import tracing
 from services.chassis.faults import outlast
 from services.notifier import metrics
 from services.notifier.deadlines import next_try
@@ -50,6 +51,8 @@ class Errand:
     cases: tuple[str, ...] = ()
     due: datetime | None = None
     told: tuple[str, ...] = ()
+    traces: tuple[str, ...] = ()
+    """Of all that it tells: one mail is the end of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,12 @@ class Post:
             mail = self._writer.write(errand.letter, reader.contact, address, self._clock())
         except NotAnAddress:
             return Refused("not an e-mail address")
-        return await courier.send(mail, address)
+        identity = {"messaging.message.id": str(mail["Message-ID"])}
+        hops = [tracing.begin("send e-mail", trace, identity) for trace in errand.traces]
+        reply = await courier.send(mail, address)
+        for hop in hops:
+            hop.end()
+        return reply
 
     async def _conclude(self, errand: Errand, reader: Reader, address: str, reply: Reply) -> None:
         """In this order: a crash in between has the mail tried again, and nobody told less."""

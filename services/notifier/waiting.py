@@ -200,5 +200,7 @@ def _piece(found: dict[str, Any]) -> Piece:
             return Undeliverable(str(found["_id"]), found["about"])
         case "notice":
             version, due, area = found.get("version", 0), found.get("due"), found.get("area")
-            return Told(str(found["_id"]), found["kind"], found["case"], found["authority"], version, due, area)
+            traceparent = found.get("traceparent")
+            told = str(found["_id"]), found["kind"], found["case"], found["authority"]
+            return Told(*told, version, due, area, traceparent)
     return Due(found["case"], found["version"], step_of({**found, "at": found["step_at"]}))

@@ -24,7 +24,9 @@ def traced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Co
     with collector() as collecting:
         telling = {"IMI_OTLP_ENDPOINT": collecting.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
         folder = Path(tmp_path_factory.mktemp("traced"))
-        with exchange(folder, dict.fromkeys((*SERVICES, "provisioner"), telling)) as running:
+        settings = {name: dict(telling) for name in (*SERVICES, "provisioner")}
+        settings["notifier"]["IMI_GATHER_FOR"] = "PT0S"
+        with exchange(folder, settings) as running:
             yield populate(running), collecting
 
 
@@ -33,8 +35,8 @@ def below(spans: list[Told], parent: str) -> list[Told]:
     return [span for span in spans if span.parent == parent]
 
 
-async def test_a_request_is_one_trace_to_each_inbox(traced: tuple[World, Collector]) -> None:
-    """Casework's span is below the sender's, each translated message's below casework's, and the inboxes name it."""
+async def test_a_request_is_one_trace_to_each_inbox_and_to_the_mail(traced: tuple[World, Collector]) -> None:
+    """Casework's is below the sender's, each message's and the plan's below casework's, the mail's below the plan's."""
     world, collecting = traced
     names = ("de-kammer", "hu-hivatal")
     async with (
@@ -47,7 +49,7 @@ async def test_a_request_is_one_trace_to_each_inbox(traced: tuple[World, Collect
         outcome, _ = await asking.receive(lambda p, b: p.correlation_id == "traced" and b["kind"] == "outcome")
         arrived, _ = await answering.receive(lambda _, b: b["kind"] == "case")
     named = {str((p.headers or {})["traceparent"]) for p in (outcome, arrived)}
-    await asyncio.to_thread(until, lambda: len(collecting.of(TRACE)) >= 4, "the services' spans")
+    await asyncio.to_thread(until, lambda: len(collecting.of(TRACE)) >= 5, "the services' spans")
     spans = collecting.of(TRACE)
     (casework,) = below(spans, SENDERS_SPAN)
     assert (casework.service, casework.name) == ("casework", "process casework.send_request.v1")
@@ -57,4 +59,6 @@ async def test_a_request_is_one_trace_to_each_inbox(traced: tuple[World, Collect
         ("translation", "translate"),
         ("translation", "translate"),
     ]
+    (plan,) = (hop for hop in hops if hop.service == "notifier")
+    assert [(hop.service, hop.name) for hop in below(spans, plan.span)] == [("notifier", "send e-mail")]
     assert named == {f"00-{TRACE}-{hop.span}-01" for hop in hops if hop.service == "translation"}
