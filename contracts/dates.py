@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from contracts.types import AuthorityId, CaseId, Code, Message, Part
+from contracts.types import AuthorityId, CaseId, Code, Message, Part, Traceparent
 
 DeadlineKind = Literal["approval", "acceptance", "answer", "clarification", "referral", "idle"]
 """`idle` is no duty: the case will have stood still for so long that its coordinators are involved (Art. 14(7))."""
@@ -63,8 +63,8 @@ class Dates(Message):
     at: datetime
     deadlines: tuple[Deadline, ...]
     notices: tuple[Notice, ...] = ()
-    traceparent: str | None = None
-    """The span that made them (W3C Trace Context)."""
+    traceparent: Traceparent | None = None
+    """The span that made them."""
 
 
 class AllDates(Message):

@@ -20,7 +20,7 @@ from contracts.directory import Asked, AuthorityHappening, Card, Found, FullCard
 from contracts.languages import Language
 from contracts.notifier import Preferences, SentEmail
 from contracts.translation import Form, Labels
-from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId
+from contracts.types import AuthorityId, Code, FreeText, Message, Part, SystemId, Traceparent
 
 
 class Worded(Message):
@@ -130,8 +130,8 @@ class View(Part):
     reader: AuthorityId | None = None
     message_id: str
     correlation_id: str | None = None
-    traceparent: str | None = None
-    """The span that made it (W3C Trace Context): many views travel in one message, each in a trace of its own."""
+    traceparent: Traceparent | None = None
+    """The span that made it: many views travel in one message, each in a trace of its own."""
     message: Shown
 
 

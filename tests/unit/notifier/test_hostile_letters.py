@@ -93,7 +93,8 @@ def test_what_a_letter_is_made_of_has_no_field_for_words() -> None:
     fields = {kind.__name__: {field.name for field in dataclasses.fields(kind)} for kind in (Due, Step, Told, Notices)}
     assert fields["Due"] == {"case", "version", "step"}, "a number, a number, a step"
     assert fields["Step"] <= {"kind", "stage", "authority", "due", "at", "number", "urgent"}, "codes, numbers, dates"
-    assert fields["Told"] == {"id", "kind", "case", "authority", "version", "due", "area"}, "codes, numbers, dates"
+    told = {"id", "kind", "case", "authority", "version", "due", "area", "traceparent"}
+    assert fields["Told"] == told, "codes, numbers, dates, and digits that say where a trace is"
     assert fields["Notices"] == {"told", "due", "daily", "batch", "before"}, "of these; `batch` is never shown"
     assert {field.name for field in dataclasses.fields(Undeliverable)} == {"id", "about"}, "numbers"
 
