@@ -33,7 +33,9 @@ RECORDS_KEPT: Final = "1Y"
 JOURNAL: Final = "journal"
 """All commands of the last days, as their systems sent them: a stream, from which they can be played again."""
 JOURNAL_KEPT: Final = "7D"
-SEGMENT: Final = 50_000_000
+JOURNAL_BYTES: Final = 2_000_000_000
+"""Of it at the most: whoever floods shortens what can be played again, and does not fill the broker's disk."""
+SEGMENT: Final = 5_000_000
 """Bytes of a stream that are forgotten together, once the last of them is old enough."""
 
 MAX_CONNECTIONS: Final = 10
@@ -228,6 +230,7 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
     # At-least-once: an expired command reaches its service even if the broker dies in between.
     commands = lane | {"dead-letter-exchange": "expired", "dead-letter-strategy": "at-least-once"}
     undelivered = commands | {"dead-letter-routing-key": "registry.undelivered"}
+    stream = {"max-length-bytes": JOURNAL_BYTES, "stream-max-segment-size-bytes": SEGMENT}
     inside = "|".join(_READS)  # a system may be called `views`: its lanes and its inbox are none of these
     return [
         _policy("commands", rf"^({inside})\.commands\.", commands, vhost),
@@ -238,8 +241,8 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
         ),
         # It pushes back: nobody fills it faster than it is worked off.
         _policy("again", rf"^({inside})\.again$", full | kept, vhost),
-        _policy("journal", rf"^{JOURNAL}$", {"max-age": JOURNAL_KEPT, "stream-max-segment-size-bytes": SEGMENT}, vhost),
-        _policy("records", rf"^{REPLAYS}$", {"max-age": RECORDS_KEPT, "stream-max-segment-size-bytes": SEGMENT}, vhost),
+        _policy("journal", rf"^{JOURNAL}$", {"max-age": JOURNAL_KEPT, **stream}, vhost),
+        _policy("records", rf"^{REPLAYS}$", {"max-age": RECORDS_KEPT, **stream}, vhost),
         _policy("inside", rf"^({inside})\.({_INSIDE})$", kept, vhost),
     ]
 

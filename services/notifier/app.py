@@ -1,6 +1,7 @@
 """The notifier's process."""
 
 import functools
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
@@ -32,8 +33,8 @@ from services.notifier.store import Store
 NAME = "notifier"
 
 
-def sending_of(settings: Settings, store: Store) -> Sending:
-    """Return the loop that sends what the store says is due."""
+def sending_of(settings: Settings, store: Store, waits: Callable[[], Awaitable[bool]]) -> Sending:
+    """Return the loop that sends what the store says is due; nothing while it `waits`."""
     sender, server = sender_of(settings.mail_from), settings.server()
     texts = catalogue.read_all(Path(__file__).parent / "locale", SENTENCES)
     writer = Writer(texts, sender, settings.case_link, settings.preferences_link)
@@ -51,6 +52,7 @@ def sending_of(settings: Settings, store: Store) -> Sending:
         holidays,
         functools.partial(couriers, server, sender.domain, settings.smtp_connections),
         pace,
+        waits=waits,
     )
 
 
@@ -88,7 +90,7 @@ async def main() -> None:
         return [f"{NAME}.dates"]
 
     desk, planner = Desk(COMMANDS, settings.max_body, Clerk(store)), Planner(store, settings.gather_for)
-    sending = sending_of(settings, store)
+    sending = sending_of(settings, store, restored.catching_up)
     loops = [Loop("figures", Figures(store, now).turn, EVERY), *bounces_of(settings, store, sending)]
     parts = Parts(
         broker,

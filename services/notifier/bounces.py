@@ -20,8 +20,8 @@ log = structlog.get_logger()
 
 EVERY: Final = 15.0
 """Seconds after which a replica looks again."""
-AT_ONCE: Final = 200
-_LARGEST: Final = 4 * 1024 * 1024
+AT_ONCE: Final = 20
+_LARGEST: Final = 1024 * 1024
 
 
 class Bounces:
@@ -45,7 +45,7 @@ class Bounces:
                 return
 
     async def _read(self, content: bytes) -> None:
-        report = report_of(content, self._domain)
+        report = await asyncio.to_thread(report_of, content, self._domain)
         if report is None:
             metrics.BOUNCES.labels("other").inc()
             return
@@ -54,11 +54,11 @@ class Bounces:
             metrics.BOUNCES.labels("unknown").inc()
             return
         metrics.BOUNCES.labels("address" if report.permanent else "mail").inc()
-        authority, address = ours
+        authority, address, certain = ours
         reader = await outlast(lambda: self._store.readers.reader(authority))
         if reader is None or address not in reader.contact.addresses:
             return  # it has been put right meanwhile
-        if report.permanent:
+        if report.permanent and certain:
             await outlast(lambda: self._store.readers.mark(reader, address, report.status, self._clock()))
         await self._post.tell_coordinator(reader, address)
         log.info("mail came back", authority=authority, status=report.status)
@@ -107,8 +107,9 @@ class _Closing(mailbox.mbox):
 def _content(box: mailbox.Mailbox[mailbox.Message], key: str) -> bytes:
     """Return a message, or nothing of one that is too large for a report or has been taken out meanwhile."""
     try:
-        content = box.get_bytes(key)
-    except KeyError:
+        with box.get_file(key) as file:
+            content: bytes = file.read(_LARGEST + 1)
+    except (KeyError, FileNotFoundError):
         return b""
     return content if len(content) <= _LARGEST else b""
 

@@ -57,6 +57,8 @@ class Gathering:
         if not together:
             return
         batch = await self._waiting.bind(together, turn)
+        if batch is None:
+            return  # another's turn overtook this one; what is bound goes with the next
         try:
             verdict = await self._tell(turn, batch, together, courier)
         except Away:

@@ -69,11 +69,15 @@ class Emails:
         of_them = {"cases": {"$in": sorted(cases)}, "authority": authority, "outcome": "sent"}
         return {key async for found in self._collection.find(of_them, {"told": 1}) for key in found.get("told", ())}
 
-    async def came_back(self, email_id: str, status: str) -> tuple[str, str] | None:
-        """Note that a mail came back, and return whose it was and its address. Of one that was never sent: nothing."""
+    async def came_back(self, email_id: str, status: str) -> tuple[str, str, bool] | None:
+        """Note that a mail came back, and return whose it was and its address. Of one that was never sent: nothing.
+
+        Return also whether nobody but its reader can know its identity: that of a deadline's mail follows from the
+        case, the date and the address, which the other party to the case may know.
+        """
         sent = {"_id": email_id, "outcome": "sent"}
         found = await self._collection.find_one_and_update(sent, {"$set": {"bounced": status}})
-        return (found["authority"], found["to"]) if found else None
+        return (found["authority"], found["to"], found["stage"] == "notice") if found else None
 
     async def page(self, authority: str, limit: int, after: str | None) -> tuple[tuple[SentEmail, ...], str | None]:
         """Return so many mails to an authority, the last first, and the cursor of the rest. Raises `BadCursor`."""

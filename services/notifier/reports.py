@@ -11,6 +11,8 @@ from email.message import Message
 from typing import Final
 
 _STATUS: Final = re.compile(r"[45]\.\d{1,3}\.\d{1,3}")
+_MOST_BOUNDARIES: Final = 30
+"""A report and the mail in it have a handful; each that is open is looked for in every line."""
 _MESSAGE_ID: Final = re.compile(r"<([0-9a-f-]{36})@([A-Za-z0-9.-]{1,255})>")
 
 
@@ -29,13 +31,15 @@ class Report:
 
 def report_of(content: bytes, domain: str) -> Report | None:
     """Return what a message reports of a mail whose Message-ID is of our `domain`; nothing if it reports no failure."""
+    if content.lower().count(b"boundary") > _MOST_BOUNDARIES:
+        return None
     try:
         message = message_from_bytes(content)
         if message.get_content_type() != "multipart/report":
             return None
         failure, returned = next(_failures(message), None), next(_returned(message), None)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None  # no form of a message at all
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # no form of a message at all, or one without an end
     found = _MESSAGE_ID.fullmatch(returned.strip()) if returned else None
     if failure is None or found is None or found[2].lower() != domain.lower():
         return None

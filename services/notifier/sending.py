@@ -1,7 +1,7 @@
 """The loop that sends what is due. Any number of replicas may run it on one database."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,10 +60,12 @@ class Sending:
         pace: Pace,
         *,
         clock: Clock = now,
+        waits: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """`couriers` opens connections for a turn; `clock` gives the time, UTC."""
+        """`couriers` opens connections for a turn; `clock` gives the time, UTC. Nothing is sent while it `waits`."""
         self._couriers = couriers
         self._pace = pace
+        self._waits = waits
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         stopping, summaries = self._stopping.is_set, Summaries(store.readers, holidays)
@@ -92,7 +94,7 @@ class Sending:
         shortest = pause = self._pace.poll_every.total_seconds()
         while not self._stopping.is_set():
             try:
-                more = await self.turn()
+                more = False if self._waits and await self._waits() else await self.turn()
                 pause = shortest
                 metrics.SMTP_AWAY.set(0)
             except Exception as error:  # noqa: BLE001 - whatever it was, what is due stays due

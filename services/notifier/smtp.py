@@ -21,8 +21,8 @@ from aiosmtplib import (
 
 SEND_WITHIN: Final = 20.0
 """Seconds for a connection, and for a mail."""
-_NOT_ABOUT_THE_MAIL: Final = {421, 530, 534, 535, 538}
-"""Service not available; authentication required, failed or to be done otherwise (RFC 5321, RFC 4954)."""
+_NOT_ABOUT_THE_MAIL: Final = {530, 534, 535, 538}
+"""Authentication required, failed or to be done otherwise (RFC 4954). 421 may be about one recipient alone."""
 _LONGEST_REPLY: Final = 200
 
 
@@ -102,13 +102,16 @@ class Courier:
         smtp = await self._connected()
         try:
             async with asyncio.timeout(SEND_WITHIN):
-                return await _hand_over(smtp, mail, address)
+                reply = await _hand_over(smtp, mail, address)
         except Away:
             await self.quit()
             raise
         except (SMTPException, OSError) as error:
             self._close()
             return Postponed(_fault(error))
+        if isinstance(reply, Postponed) and reply.reply.startswith("421"):
+            await self.quit()  # the server closes it; whether it is away, the next connection tells
+        return reply
 
     async def quit(self) -> None:
         """Say good-bye if there is a connection, and end it."""

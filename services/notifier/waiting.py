@@ -131,12 +131,14 @@ class Waiting:
         found = self._pieces.find(wanted).sort([("send_at", 1), ("_id", 1)]).limit(MOST)
         return [_waits(dict(one)) async for one in found]
 
-    async def bind(self, waiting: Sequence[Waits], turn: Turn) -> str:
-        """Bind together what one mail is to tell; return how that is called."""
+    async def bind(self, waiting: Sequence[Waits], turn: Turn) -> str | None:
+        """Bind together what one mail is to tell; return how that is called, or nothing if another bound some of it."""
         if waiting[0].batch:
             return waiting[0].batch
-        await self._pieces.update_many(_these(waiting), {"$set": {"batch": turn.token}})
-        return turn.token
+        these = _these(waiting)
+        await self._pieces.update_many({**these, "batch": {"$exists": False}}, {"$set": {"batch": turn.token}})
+        mine = await self._pieces.count_documents({**these, "batch": turn.token})
+        return turn.token if mine == len(waiting) else None
 
     async def put_off(self, waiting: Sequence[Waits], until: datetime) -> None:
         """Have these wait for the summary of the day."""

@@ -47,7 +47,7 @@ async def main() -> None:
     restored = Restored(database)
     broker = open_broker(url)
     feed, copies = Feed(broker, NAME, f"{NAME}.provisioned"), Feed(broker, NAME, f"{NAME}.copies")
-    reconciling = Reconciling(store, feed, settings.reconcile_every)
+    reconciling = Reconciling(store, feed, settings.reconcile_every, waits=restored.catching_up)
     milestones = Milestones(store.documents, database["milestones"], feed, settings.milestone)
     registration = Registration(store, systems, vocabulary, milestones.joined)
     feed.on(Provisioned, Connections(store, feed, registration.assign).provisioned)

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -28,12 +28,20 @@ REPAIRED = Counter("imi_reconciled_total", "Systems that the broker had otherwis
 class Reconciling:
     """Publishes the whole list every so many seconds, and notes what the provisioner had to repair."""
 
-    def __init__(self, store: Store, feed: Feed, every: float, chunk: int = CHUNK) -> None:
-        """Publish by `feed`, at most `chunk` systems in one message."""
+    def __init__(
+        self,
+        store: Store,
+        feed: Feed,
+        every: float,
+        chunk: int = CHUNK,
+        waits: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Publish by `feed`, at most `chunk` systems in one message; nothing while `waits` says so."""
         self._store = store
         self._feed = feed
         self._every = every
         self._chunk = chunk
+        self._waits = waits
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
@@ -75,7 +83,8 @@ class Reconciling:
     async def _run(self) -> None:
         while True:
             try:
-                await self.publish()
+                if not (self._waits and await self._waits()):  # a restored list lacks who came after the backup
+                    await self.publish()
             except Exception as error:  # noqa: BLE001 - whatever it is: the next list comes soon
                 log.warning("no list", where=where(error))
             await asyncio.sleep(self._every)

@@ -1,6 +1,7 @@
 """Mails that come back: what is believed of a report, and what becomes of an address that no mail reaches."""
 
 import mailbox
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -110,11 +111,14 @@ def left(path: Path) -> int:
         box.close()
 
 
+@dataclass
 class Sent(Keeping):
     """A store that remembers one mail, to the first address."""
 
-    async def came_back(self, email_id: str, status: str) -> tuple[str, str] | None:
-        return (AUTHORITY, "a@x.example") if email_id == EMAIL else None
+    certain: bool = True
+
+    async def came_back(self, email_id: str, status: str) -> tuple[str, str, bool] | None:
+        return (AUTHORITY, "a@x.example", self.certain) if email_id == EMAIL else None
 
 
 @pytest.mark.parametrize("kind", ["Maildir", "mbox"])
@@ -136,6 +140,22 @@ async def test_an_address_from_which_mails_come_back_is_marked_and_its_coordinat
     keeping, path = Sent(), filled(tmp_path, kind, *contents)
     await bounces(keeping, path).turn()
     assert (keeping.marked, keeping.ended, left(path)) == (marked, told, 0)
+
+
+async def test_a_report_of_a_mail_whose_identity_others_can_work_out_marks_no_address(tmp_path: Path) -> None:
+    """Another party to the case could have written it: the coordinator is told, and mails go on."""
+    keeping = Sent(certain=False)
+    await bounces(keeping, filled(tmp_path, "Maildir", report())).turn()
+    assert (keeping.marked, keeping.ended) == ({}, ["coordinator told"])
+
+
+@pytest.mark.parametrize("kind", ["message/rfc822", "multipart/mixed; boundary=x"])
+async def test_a_message_without_an_end_is_taken_out_like_any_other(tmp_path: Path, kind: str) -> None:
+    """Whoever nests thousands of messages in one neither stops the reading nor hides what is behind it."""
+    nested = f"Content-Type: {kind}\n\n".encode() * 2_000
+    keeping, path = Sent(), filled(tmp_path, "Maildir", b"Content-Type: multipart/report\n\n" + nested, report())
+    await bounces(keeping, path).turn()
+    assert (keeping.marked, left(path)) == ({"a@x.example": "5.1.1"}, 0)
 
 
 async def test_an_address_that_has_been_put_right_meanwhile_is_not_marked(tmp_path: Path) -> None:
