@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import structlog
 from aiormq.abc import DeliveredMessage
@@ -25,6 +26,8 @@ Queues = Callable[[], Awaitable[Iterable[str]]]
 GROUP = 100
 PREFETCH_IN_ALL = 400
 LOOK_FOR_QUEUES_EVERY = 0.5
+LONGEST_LET_BE = 300.0
+"""Seconds for which a queue is not tried again that ended the connection when it was: twice as long each time."""
 LOOK_AGAIN_AFTER = 10.0
 """Seconds before a queue that was missing is asked for again."""
 PROBED = 10
@@ -33,15 +36,38 @@ FINISH_WITHIN = 15.0
 """Seconds that a shutdown waits for what is in hand."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How often a queue was being taken up when the session ended, and until when it is let be."""
+
+    times: int = 0
+    not_before: float = 0.0
+
+    def again(self) -> "Tried":
+        """Return this with one more."""
+        return Tried(self.times + 1, time.monotonic() + min(2.0**self.times, LONGEST_LET_BE))
+
+
 class Serving:
     """What happens during one session. Everything in it is forgotten with it."""
 
-    def __init__(self, session: Session, queues: Queues, handle: Handler, at_most: int = GROUP) -> None:
-        """`at_most` is how many are handled together: a lone command waits for one such group at the most."""
+    def __init__(
+        self,
+        session: Session,
+        queues: Queues,
+        handle: Handler,
+        at_most: int = GROUP,
+        tried: "dict[str, Tried] | None" = None,
+    ) -> None:
+        """`at_most` is how many are handled together: a lone command waits for one such group at the most.
+
+        `tried` outlives the session: queues that were being taken up when one before it ended.
+        """
         self.session = session
         self.consuming: dict[str, str] = {}
         self._wanted: set[str] = set()
         self._missing: dict[str, float] = {}
+        self._tried = {} if tried is None else tried
         self._queues = queues
         self._handle = handle
         self._acker = Acker(session)
@@ -125,15 +151,25 @@ class Serving:
             self._wanted = set(await outlast(self._queues))
             for queue in self._wanted - self.consuming.keys():
                 if await self._is_there(queue):
-                    prefetch = max(4, PREFETCH_IN_ALL // len(self._wanted))
-                    self.consuming[queue] = await self.session.consume(queue, self._taker(queue), prefetch)
+                    await self._take_up(queue)
             for queue in self.consuming.keys() - self._wanted:
                 await self.session.cancel(self.consuming.pop(queue))
             await asyncio.sleep(LOOK_FOR_QUEUES_EVERY)
 
+    async def _take_up(self, queue: str) -> None:
+        """Consume a queue. One that ends the connection by it keeps the others from being consumed once, not for ever.
+
+        RabbitMQ does so where a queue is known and its process is gone.
+        """
+        before = self._tried.get(queue, Tried())
+        self._tried[queue] = before.again()
+        prefetch = max(4, PREFETCH_IN_ALL // len(self._wanted))
+        self.consuming[queue] = await self.session.consume(queue, self._taker(queue), prefetch)
+        del self._tried[queue]
+
     async def _is_there(self, queue: str) -> bool:
         """Ask on a channel of its own: consuming a queue that is missing would close that of all the others."""
-        if time.monotonic() < self._missing.get(queue, 0):
+        if time.monotonic() < max(self._missing.get(queue, 0), self._tried.get(queue, Tried()).not_before):
             return False
         try:
             await self.session.consumers(queue)

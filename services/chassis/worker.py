@@ -14,7 +14,7 @@ from services.chassis.bus import BROKEN, Session, open_session
 from services.chassis.delivery import Handler
 from services.chassis.faults import Impatient
 from services.chassis.logs import where
-from services.chassis.serving import GROUP, Queues, Serving, first
+from services.chassis.serving import GROUP, Queues, Serving, Tried, first
 
 log = structlog.get_logger()
 
@@ -33,6 +33,7 @@ class Worker:
         self._handle = handle
         self._at_most = at_most
         self._session: Serving | None = None
+        self._tried = dict[str, Tried]()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -77,7 +78,7 @@ class Worker:
             await first(self._stopping.wait(), asyncio.sleep(RECONNECT_AFTER * random.uniform(0.5, 2)))  # noqa: S311
 
     async def _serve(self, session: Session) -> None:
-        serving = self._session = Serving(session, self._queues, self._handle, self._at_most)
+        serving = self._session = Serving(session, self._queues, self._handle, self._at_most, self._tried)
         try:
             await serving.run(self._stopping)
         finally:

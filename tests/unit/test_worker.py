@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -9,10 +10,10 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from services.chassis import faults, serving, worker
-from services.chassis.bus import Outgoing, Session
+from services.chassis.bus import Outgoing, Session, Take
 from services.chassis.delivery import Delivery, Handled, Later, Result
 from services.chassis.faults import Impatient
-from services.chassis.serving import Serving
+from services.chassis.serving import LONGEST_LET_BE, Serving, Tried
 from services.chassis.worker import Worker
 from tests.unit.deliveries import FakeSession
 
@@ -250,6 +251,42 @@ async def test_a_queue_whose_consumer_the_broker_ended_is_taken_up_again() -> No
         running.session.takes.clear()
         running.session.tell_cancelled(f"consumer of {LANE}")
         await running.session.until(lambda: LANE in running.session.takes)
+
+
+async def test_a_queue_that_ends_the_connection_does_not_keep_the_others_from_being_consumed() -> None:
+    """It is let be for a while, longer each time; the next session takes up the others."""
+    tried, wanted = dict[str, Tried](), [OTHER]
+
+    class Ending(FakeSession):
+        """A broker that ends the connection of whoever consumes one of the queues."""
+
+        async def consume(self, queue: str, take: Take, prefetch: int) -> str:
+            if queue == OTHER:
+                raise ConnectionError(queue)
+            return await super().consume(queue, take, prefetch)
+
+    async def queues() -> list[str]:
+        return wanted
+
+    with pytest.raises(ConnectionError):
+        await Serving(Ending().real, queues, echo, tried=tried).run(asyncio.Event())
+    wanted.append(LANE)
+    session, stopping = Ending(), asyncio.Event()
+    task = asyncio.create_task(Serving(session.real, queues, echo, tried=tried).run(stopping))
+    await session.until(lambda: LANE in session.takes)
+    stopping.set()
+    await task
+    assert tried.keys() == {OTHER}
+
+
+def test_a_queue_that_ends_the_connection_is_let_be_longer_each_time() -> None:
+    """Up to five minutes."""
+    now, tried, waits = time.monotonic(), Tried(), list[float]()
+    for _ in range(12):
+        tried = tried.again()
+        waits.append(round(tried.not_before - now))
+    assert waits[:4] == [1, 2, 4, 8]
+    assert waits[-1] == LONGEST_LET_BE
 
 
 async def test_a_queue_that_is_missing_does_not_keep_the_others_from_being_consumed(
