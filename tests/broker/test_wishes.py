@@ -77,7 +77,8 @@ def test_imi_shows_what_was_sent(world: World) -> None:
     options = ["--url", world.url("hu-hivatal"), "--authority", authority]
     shown = imi("emails", *options)
     assert "office@hu.example" in shown
-    assert "registration-approved" in {one["kind"] for one in json.loads(imi("emails", *options, "--json"))}
+    found = json.loads(imi("emails", *options, "--json"))  # the last ones: others may have been written since it joined
+    assert "office@hu.example" in {one["to"] for one in found}
 
 
 def imi(*arguments: str) -> str:
