@@ -27,7 +27,7 @@ from deploy.local.mail import Mailbox
 # A day of an area's periods lasts a second, so that a deadline can be watched.
 QUICK: Final[Mapping[str, Mapping[str, str]]] = {
     "casework": {"IMI_DAY": "PT1S"},
-    "notifier": {"IMI_REMIND_BEFORE": "PT4S", "IMI_POLL_EVERY": "PT0.5S"},
+    "notifier": {"IMI_POLL_EVERY": "PT0.5S"},
 }
 
 
