@@ -222,7 +222,7 @@ def test_the_operators_command_line_speaks_tls(world: World) -> None:
         "IMI_REPLICAS": ",".join(replica.url for replica in world.exchange.replicas),
     }
     told = subprocess.run(
-        imi(["status", "--json"]), env=os.environ | environment, capture_output=True, text=True, check=False
+        imi(["status", "--json", "--wait", "30"]), env=os.environ | environment, capture_output=True, text=True, check=False
     )
     assert told.returncode in (0, 1), told.stderr
     found = json.loads(told.stdout)
