@@ -1,28 +1,20 @@
 """Copies of the registry's data compared with the registry's own, every so often: it sends again what is missing."""
 
-import asyncio
-import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-import structlog
 from pydantic_core import to_json
 
 from contracts.directory import Compare, Tally
 from services.chassis.bus import Outgoing
-from services.chassis.faults import BROKER_AWAY
 from services.chassis.feed import Feed
-from services.chassis.logs import where
+from services.chassis.loops import Loop
 from services.chassis.mongo import Collection
-
-log = structlog.get_logger()
 
 ROUTING_KEY: Final = "compare"
 PART: Final = 4
 """Characters of an id by which a collection is parted: of an authority's, the state, a dash, and one more."""
-_LONGEST_PAUSE: Final = 30.0
-"""Seconds after which a comparison that failed is tried again, at the latest."""
 
 
 async def tallies(collection: Collection, only: Mapping[str, Any]) -> dict[str, Tally]:
@@ -43,7 +35,7 @@ def total(parts: Mapping[str, Tally]) -> Tally:
     )
 
 
-class Comparing:
+class Comparing(Loop):
     """Tells the registry what this service's copies hold: at once, then every so often. No fault ends it.
 
     Replicas need not know of each other: what is sent again twice changes nothing the second time.
@@ -51,24 +43,10 @@ class Comparing:
 
     def __init__(self, feed: Feed, compare: Callable[[], Awaitable[Compare]], every: float) -> None:
         """Publish what `compare` returns, `every` so many seconds, by the `feed` that takes what is sent again."""
+        super().__init__("comparing", self.turn, every)
         self._feed = feed
         self._compare = compare
-        self._every = every
-        self._task: asyncio.Task[None] | None = None
-
-    async def begin(self) -> None:
-        """Begin, in the background."""
-        self._task = asyncio.create_task(self._run(), name="comparing")
-
-    async def end(self) -> None:
-        """End; a comparison that was begun is not finished."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def runs(self) -> bool:
-        """Say whether the loop runs. It does while the database or the broker is away."""
-        return self._task is not None and not self._task.done()
+        self._expires_after = every
 
     async def turn(self) -> None:
         """Tell the registry what there is, unless what it sent before still waits: that would be sent again.
@@ -79,22 +57,4 @@ class Comparing:
             return
         compare = await self._compare()
         message = Outgoing(ROUTING_KEY, compare.TYPE, to_json(compare), str(uuid.uuid4()))
-        await self._feed.publish(message, expires_after=self._every)
-
-    async def _run(self) -> None:
-        while True:
-            pause = self._every
-            try:
-                await self.turn()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next comparison may go well
-                pause = min(pause, _LONGEST_PAUSE)
-                _tell(error, pause)
-            # Replicas that started together do not stay together.
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
-
-
-def _tell(error: Exception, pause: float) -> None:
-    if isinstance(error, BROKER_AWAY):
-        log.warning("not compared", fault=type(error).__name__, next_attempt_s=pause)
-    else:
-        log.warning("not compared", where=where(error), next_attempt_s=pause)
+        await self._feed.publish(message, expires_after=self._expires_after)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 
@@ -10,6 +11,9 @@ from services.chassis.faults import BROKER_AWAY
 from services.chassis.logs import where
 
 log = structlog.get_logger()
+
+LONGEST_PAUSE: Final = 30.0
+"""Seconds after which a turn that failed is tried again, at the latest."""
 
 
 class Loop:
@@ -38,10 +42,12 @@ class Loop:
 
     async def _run(self) -> None:
         while True:
+            pause = min(self._every, LONGEST_PAUSE)
             try:
                 await self._turn()
+                pause = self._every
             except BROKER_AWAY as fault:
                 log.warning("not done", loop=self._name, fault=type(fault).__name__)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go well
                 log.warning("not done", loop=self._name, where=where(error))
-            await asyncio.sleep(self._every * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
+            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
