@@ -1,7 +1,6 @@
 """RabbitMQ as a cluster of three nodes on this machine."""
 
 import secrets
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from deploy.local.addresses import Addresses
 from deploy.local.ports import Ports
 from deploy.local.program import Program
 from deploy.local.rabbitmq import SERVER, STOPS_WITHIN, environment_for, epmd_on, write_private, write_settings
+from deploy.local.server import OneProgram
 from deploy.local.waiting import both, rabbitmq_serves, until
 
 NODES = 3
@@ -32,8 +32,10 @@ cluster_partition_handling = pause_minority
 """
 
 
-class Node:
+class Node(OneProgram):
     """One of the nodes; a `Server` by itself."""
+
+    stops_within = STOPS_WITHIN
 
     def __init__(
         self, number: int, folder: Path, ports: Mapping[str, int], addresses: Addresses, more: Mapping[str, str]
@@ -46,38 +48,17 @@ class Node:
         peers = "".join(f"cluster_formation.classic_config.nodes.{one} = {name_of(one)}\n" for one in range(NODES))
         write_settings(folder, ports, self.addresses, _CLUSTERED + peers)
         self._environment = environment_for(folder, ports, self.name, f"-kernel net_ticktime {TICK}")
-        self._program = Program([str(SERVER)], folder / "start.log", self._environment | dict(more))
-
-    @property
-    def program(self) -> Program:
-        """Its process."""
-        return self._program
+        super().__init__(Program([str(SERVER)], folder / "start.log", self._environment | dict(more)))
 
     def start(self) -> None:
         """See `Server`."""
-        self._program.start()
+        self.program.start()
         until(self.serves, f"{self.name} starts", STARTS_WITHIN)
 
     def serves(self) -> bool:
         """Tell whether it takes logins. Raises RuntimeError when it has ended."""
-        self._program.check()
+        self.program.check()
         return rabbitmq_serves(self.addresses)
-
-    def stop(self) -> None:
-        """See `Server`."""
-        self._program.stop(STOPS_WITHIN)
-
-    def kill(self) -> None:
-        """See `Server`."""
-        self._program.kill()
-
-    def pause(self) -> None:
-        """See `Server`."""
-        self._program.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """See `Server`."""
-        self._program.signal(signal.SIGCONT)
 
     def control(self, *arguments: str) -> str:
         """Have `rabbitmqctl` tell the node something; return what it prints. Raises CalledProcessError."""

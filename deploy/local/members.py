@@ -1,6 +1,5 @@
 """MongoDB as a replica set of three members on this machine."""
 
-import signal
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +12,7 @@ from deploy.local.mongodb import command, write_key
 from deploy.local.ports import Ports
 from deploy.local.program import Program
 from deploy.local.replica_set import create_admin, direct, initiate
+from deploy.local.server import OneProgram
 from deploy.local.waiting import both, until
 
 MEMBERS = 3
@@ -22,7 +22,7 @@ QUIESCE = "shutdownTimeoutMillisForSignaledShutdown=1000"
 PORTS = tuple(f"mongodb-{number}" for number in range(MEMBERS))
 
 
-class Member:
+class Member(OneProgram):
     """One of the members; a `Server` by itself."""
 
     def __init__(self, folder: Path, port: int, addresses: Addresses, more: Mapping[str, str]) -> None:
@@ -30,21 +30,16 @@ class Member:
         self.port = port
         self.addresses = replace(addresses, mongo_host_port=f"127.0.0.1:{port}")
         told = [*command(folder, port, addresses, CACHE_GIGABYTES), "--setParameter", QUIESCE]
-        self._program = Program(told, folder / "start.log", dict(more))
-
-    @property
-    def program(self) -> Program:
-        """Its process."""
-        return self._program
+        super().__init__(Program(told, folder / "start.log", dict(more)))
 
     def start(self) -> None:
         """See `Server`; returns when it is of the set."""
-        self._program.start()
+        self.program.start()
         until(self.serves, f"the member on port {self.port} starts")
 
     def serves(self) -> bool:
         """Tell whether it is a primary or a secondary. Raises RuntimeError when it has ended."""
-        self._program.check()
+        self.program.check()
         return self._says("isWritablePrimary", "secondary")
 
     @property
@@ -62,22 +57,6 @@ class Member:
         """Have the primary give up being it, for so many seconds at least. Raises PyMongoError when it cannot."""
         with direct(self.addresses, self.addresses.mongo_admin) as client:
             client.admin.command("replSetStepDown", seconds, secondaryCatchUpPeriodSecs=min(seconds, 10) - 1)
-
-    def stop(self) -> None:
-        """See `Server`."""
-        self._program.stop()
-
-    def kill(self) -> None:
-        """See `Server`."""
-        self._program.kill()
-
-    def pause(self) -> None:
-        """See `Server`."""
-        self._program.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """See `Server`."""
-        self._program.signal(signal.SIGCONT)
 
 
 class Members:

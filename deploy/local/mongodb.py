@@ -3,7 +3,6 @@
 import base64
 import secrets
 import shutil
-import signal
 import sysconfig
 from pathlib import Path
 
@@ -12,13 +11,14 @@ from deploy.local.certificates import Certificates
 from deploy.local.ports import Ports
 from deploy.local.program import Program
 from deploy.local.replica_set import create_admin, is_primary, make_replica_set
+from deploy.local.server import OneProgram
 from deploy.local.waiting import until
 
 PORTS = ("mongodb",)
 CACHE_GIGABYTES = 0.5
 
 
-class MongoDB:
+class MongoDB(OneProgram):
     """A replica set of one in a folder; a `Server`."""
 
     def __init__(
@@ -28,34 +28,18 @@ class MongoDB:
         self._addresses = addresses
         write_key(folder)
         options = tls_options(certificates) if certificates else []
-        self._program = Program([*command(folder, ports["mongodb"], addresses), *options], folder / "start.log")
+        super().__init__(Program([*command(folder, ports["mongodb"], addresses), *options], folder / "start.log"))
 
     def start(self) -> None:
         """See `Server`."""
-        self._program.start()
-        make_replica_set(self._addresses, self._program.check)
+        self.program.start()
+        make_replica_set(self._addresses, self.program.check)
         create_admin(self._addresses)
         until(self._serves, "MongoDB starts")
 
     def _serves(self) -> bool:
-        self._program.check()
+        self.program.check()
         return is_primary(self._addresses)
-
-    def stop(self) -> None:
-        """See `Server`."""
-        self._program.stop()
-
-    def kill(self) -> None:
-        """See `Server`."""
-        self._program.kill()
-
-    def pause(self) -> None:
-        """See `Server`."""
-        self._program.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """See `Server`."""
-        self._program.signal(signal.SIGCONT)
 
 
 def write_key(folder: Path) -> None:

@@ -1,6 +1,9 @@
 """What can be done to a server, wherever it comes from."""
 
+import signal
 from typing import Protocol
+
+from deploy.local.program import Program
 
 
 class NotOursError(RuntimeError):
@@ -28,3 +31,30 @@ class Server(Protocol):
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
+
+
+class OneProgram:
+    """The part of a `Server` that is the same for each that is one program."""
+
+    stops_within = 30.0
+    """Seconds it may take to end in good order."""
+
+    def __init__(self, program: Program) -> None:
+        """`program` is not started yet."""
+        self.program = program
+
+    def stop(self) -> None:
+        """See `Server`."""
+        self.program.stop(self.stops_within)
+
+    def kill(self) -> None:
+        """See `Server`."""
+        self.program.kill()
+
+    def pause(self) -> None:
+        """See `Server`."""
+        self.program.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """See `Server`."""
+        self.program.signal(signal.SIGCONT)
