@@ -221,9 +221,8 @@ def test_the_operators_command_line_speaks_tls(world: World) -> None:
         "IMI_MANAGEMENT_URL": replace(addresses, ca=None).management_url_for(*login_of(addresses.rabbit_admin)),
         "IMI_REPLICAS": ",".join(replica.url for replica in world.exchange.replicas),
     }
-    told = subprocess.run(
-        imi(["status", "--json", "--wait", "30"]), env=os.environ | environment, capture_output=True, text=True, check=False
-    )
+    command = imi(["status", "--json", "--wait", "30"])
+    told = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert told.returncode in (0, 1), told.stderr
     found = json.loads(told.stdout)
     assert found["queues"], "as the management API tells them"
