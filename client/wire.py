@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,14 +15,13 @@ from aiormq.abc import AbstractChannel, DeliveredMessage
 from aiormq.exceptions import DeliveryError, PublishError
 from pamqp.commands import Basic
 
+from client import streams
+from client.streams import PATIENCE
 from contracts.topology import REPLAY
 from services.chassis.tolerance import be_tolerant
 
 MARK: Final = "exchange.mark.v1"
 """What is written into a stream to know, when it comes back, that all before has been read."""
-PATIENCE: Final = 30.0
-"""Seconds without a message after which what should come is taken not to."""
-STREAM_PREFETCH: Final = 500
 _FULL_FOR: Final = 600.0
 _LOOK_AGAIN_AFTER: Final = 0.5
 
@@ -49,9 +48,10 @@ class Again:
 class Wire:
     """One connection with the operator's account."""
 
-    def __init__(self, user: str, inbound: AbstractChannel, outbound: AbstractChannel) -> None:
+    def __init__(self, url: str, inbound: AbstractChannel, outbound: AbstractChannel) -> None:
         """Wrap what `open_wire` opened."""
-        self.user = user
+        self.user = urlsplit(url).username or ""
+        self._url = url
         self.inbound = inbound
         self._outbound = outbound
 
@@ -103,29 +103,20 @@ class Wire:
     async def stream(self, name: str, since: datetime | None = None) -> AsyncIterator[DeliveredMessage]:
         """Yield what is in a stream at this moment, from a moment on (some may be older), and nothing after.
 
-        Raises `TimeoutError` when the stream does not come to its end.
+        Raises as `streams.read`: `TimeoutError` when the stream does not come to its end.
         """
         mark = str(uuid.uuid4())
         await self._publish(Again(name, MARK, b"{}", mark, {}))
-        arrived = asyncio.Queue[DeliveredMessage]()
-        await self.inbound.basic_qos(prefetch_count=STREAM_PREFETCH)
-        offset: Any = since.astimezone(UTC) if since else "first"
-        consumer = await self.inbound.basic_consume(name, arrived.put, arguments={"x-stream-offset": offset})
-        try:
-            while True:
-                async with asyncio.timeout(PATIENCE):
-                    message = await arrived.get()
-                await self.acknowledge(message)
+        async with aclosing(streams.read(self._url, name, since)) as messages:
+            async for message in messages:
                 properties = message.header.properties
                 if properties.message_type != MARK:
                     yield message
                 elif properties.message_id == mark:
                     return
-        finally:
-            await self.inbound.basic_cancel(str(consumer.consumer_tag))
 
     async def acknowledge(self, message: DeliveredMessage) -> None:
-        """Have the broker forget a message that was held, or send more of a stream."""
+        """Have the broker forget a message that was held."""
         await self.inbound.basic_ack(message.delivery_tag or 0)
 
     async def _publish(self, message: Again) -> None:
@@ -152,7 +143,7 @@ async def open_wire(url: str) -> AsyncIterator[Wire]:
     try:
         inbound = await connection.channel(publisher_confirms=False)
         outbound = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        yield Wire(urlsplit(url).username or "", inbound, outbound)
+        yield Wire(url, inbound, outbound)
     finally:
         await connection.close()
 

@@ -21,6 +21,8 @@ LANE_BYTES: Final = 256 * 1024 * 1024
 MAX_MESSAGE_SIZE: Final = 4 * 1024 * 1024
 """Bytes that the broker takes in one message. A command may have 256 KiB; a case as both sides read it has more."""
 INBOX_LENGTH: Final = 100_000
+INBOX_BYTES: Final = 2_000_000_000
+"""Whoever asks for much and reads nothing fills its own inbox, and not the broker's disk."""
 PARKED_LENGTH: Final = 100_000
 DELIVERY_LIMIT: Final = 500
 """A backstop only: what cannot succeed is parked by the service itself, and restarts count as deliveries too."""
@@ -225,6 +227,7 @@ def system_topology(
 def _policies(vhost: str) -> list[dict[str, Any]]:
     # A reader that crashes over a message must not lose it: RabbitMQ 4 would drop it after 20 deliveries.
     kept = {"delivery-limit": 1_000_000}
+    inbox = {"max-length": INBOX_LENGTH, "max-length-bytes": INBOX_BYTES, "overflow": "drop-head", **kept}
     full = {"max-length": LANE_LENGTH, "max-length-bytes": LANE_BYTES, "overflow": "reject-publish"}
     lane = {**full, "delivery-limit": DELIVERY_LIMIT}
     # At-least-once: an expired command reaches its service even if the broker dies in between.
@@ -235,7 +238,7 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
     return [
         _policy("commands", rf"^({inside})\.commands\.", commands, vhost),
         _policy("undelivered", r"^registry\.undelivered\.", undelivered, vhost),
-        _policy("inboxes", r"^inbox\.", {"max-length": INBOX_LENGTH, "overflow": "drop-head", **kept}, vhost),
+        _policy("inboxes", r"^inbox\.", inbox, vhost),
         _policy(
             "parked", rf"^({inside})\.parked$", {"max-length": PARKED_LENGTH, "overflow": "drop-head", **kept}, vhost
         ),

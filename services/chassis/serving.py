@@ -12,6 +12,7 @@ from contracts.topology import is_again
 from services.chassis import metrics, stages
 from services.chassis.acker import Acker
 from services.chassis.again import first_sent
+from services.chassis.ahead import Ahead
 from services.chassis.bus import BROKEN, Outgoing, Session, Take, TooLarge, Unroutable
 from services.chassis.delivery import Delivery, Handled, Handler, Later, Result
 from services.chassis.faults import Impatient, outlast
@@ -71,6 +72,7 @@ class Serving:
         self._queues = queues
         self._handle = handle
         self._acker = Acker(session)
+        self._ahead = Ahead()
         self._at_most = at_most
         self._waiting = Turns()
         self._arrived = asyncio.Event()
@@ -154,6 +156,9 @@ class Serving:
                     await self._take_up(queue)
             for queue in self.consuming.keys() - self._wanted:
                 await self.session.cancel(self.consuming.pop(queue))
+            for queue in self._ahead.off(self.consuming):
+                await self.session.cancel(self.consuming.pop(queue))
+                await self._take_up(queue)
             await asyncio.sleep(LOOK_FOR_QUEUES_EVERY)
 
     async def _take_up(self, queue: str) -> None:
@@ -163,7 +168,7 @@ class Serving:
         """
         before = self._tried.get(queue, Tried())
         self._tried[queue] = before.again()
-        prefetch = max(4, PREFETCH_IN_ALL // len(self._wanted))
+        prefetch = self._ahead.give(queue, max(4, PREFETCH_IN_ALL // len(self._wanted)))
         self.consuming[queue] = await self.session.consume(queue, self._taker(queue), prefetch)
         del self._tried[queue]
 
@@ -188,6 +193,7 @@ class Serving:
 
         async def take(message: DeliveredMessage) -> None:
             deliveries.inc()
+            self._ahead.note(queue, len(message.body))
             if message.redelivered:
                 redeliveries.inc()
             delivery = first_sent(queue, message) if again else Delivery(queue, message)
@@ -208,9 +214,10 @@ class Serving:
             while self._waiting:
                 group = self._waiting.take(self._at_most)
                 metrics.GROUP_SIZE.observe(len(group))
-                self._since = min(delivery.taken_at for delivery in group)
+                self._since, begun = min(delivery.taken_at for delivery in group), time.monotonic()
                 with stages.handling(self._since):
                     results = await self._handle_patiently(group)
+                self._waiting.took(time.monotonic() - begun)
                 self._since = None
                 self._spawn(self._send(list(zip(group, results, strict=True))))
 

@@ -9,8 +9,15 @@ from typing import Final
 from services.chassis.delivery import Delivery
 
 SMALLEST_SHARE: Final = 4
+BYTES_A_TURN: Final = 16 * 1024
+"""A delivery of so many bytes more takes one turn more: a group of large ones would take as long as many groups."""
+LONG: Final = 0.02
+"""Seconds of a group: after one that took longer, a lane has less of the next beyond what the others have of it."""
 ACTIVE_FOR: Final = 1.0
 """Seconds after its last delivery for which a share of every group is kept for a lane."""
+
+_MUCH: Final = 100
+"""More than a share."""
 
 
 class Turns:
@@ -24,6 +31,7 @@ class Turns:
         self._clock = clock
         self._lanes: OrderedDict[str, deque[Delivery]] = OrderedDict()
         self._active: dict[str, float] = {}
+        self._beyond = _MUCH
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
@@ -40,18 +48,28 @@ class Turns:
         self._active[delivery.queue] = self._clock()
 
     def take(self, at_most: int) -> list[Delivery]:
-        """Return the next group: one of each queue in turn, until it is full. Where it stopped, the next begins."""
+        """Return the next group: one of each queue in turn, until it is full. Where it stopped, the next begins.
+
+        What is large counts as several.
+        """
         group: list[Delivery] = []
-        left = dict.fromkeys(self._lanes, self._share(at_most))
+        had, share, all_had = dict.fromkeys(self._lanes, 0), self._share(at_most), 0
         resting: dict[str, deque[Delivery]] = {}
-        while self._lanes and len(group) < at_most:
+        while self._lanes and all_had < at_most:
             queue, waiting = self._lanes.popitem(last=False)
             group.append(waiting.popleft())
-            left[queue] -= 1
+            turns = 1 + len(group[-1].message.body) // BYTES_A_TURN
+            had[queue], all_had = had[queue] + turns, all_had + turns
+            # When nobody else waits any more, what the others had is all that they have.
+            most = share if self._lanes or share == at_most else min(share, all_had - had[queue] + self._beyond)
             if waiting:  # behind all the others, or for the next group
-                (self._lanes if left[queue] else resting)[queue] = waiting
+                (self._lanes if had[queue] < most else resting)[queue] = waiting
         self._lanes.update(resting)
         return group
+
+    def took(self, seconds: float) -> None:
+        """Note how long the last group took to handle: whoever comes meanwhile waits for it."""
+        self._beyond = max(1, self._beyond // 2) if seconds > LONG else min(_MUCH, self._beyond + 1)
 
     def _share(self, at_most: int) -> int:
         since = self._clock() - ACTIVE_FOR

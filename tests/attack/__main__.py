@@ -10,6 +10,7 @@ import asyncio
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,16 +21,17 @@ from rich.table import Table
 
 from bench.measure import Usage, programs
 from bench.plan import Player
-from contracts.topology import SERVICES
+from contracts.topology import SERVICES, queues_of
 from deploy.local.exchange import exchange
-from tests.attack import fuzz, identity, reach, rights, volume
+from tests.attack import fuzz, identity, journal, reach, rights, volume
 from tests.attack.named import ATTACKER, VICTIM, Attack
-from tests.broker.management import depth
+from tests.broker.management import purge
 from tests.world import World, populate
 
 console = Console(stderr=True)
 RSS_MB: Final = 300
 """What a service may have at the most, whatever it is sent."""
+POLITE: Final = ("de-kammer", VICTIM, "de-nimic", "hu-nimic")
 _PART: Final = 5_000
 """Messages between two looks at the memory."""
 
@@ -41,12 +43,14 @@ class Result:
     attacks: int = 0
     gained: list[str] = field(default_factory=list)
     fuzzed: int = 0
+    fuzzed_per_s: int = 0
     unanswered: int = 0
     doubled: int = 0
     parked: int = 0
     restarted: list[str] = field(default_factory=list)
     rss_mb: dict[str, int] = field(default_factory=dict)
-    calm_p99_ms: float = 0.0
+    p99_ms: dict[str, dict[str, float]] = field(default_factory=dict)
+    """How long the others waited, by what went on beside them, and by what they asked."""
     worst_ratio: float = 0.0
     polite_unanswered: int = 0
     case_ms: float = 0.0
@@ -57,8 +61,8 @@ class Result:
         yield from (f"gained something: {name}" for name in self.gained)
         yield from (f"restarted: {name}" for name in self.restarted)
         yield from (f"{name} grew to {size} MB" for name, size in self.rss_mb.items() if size > RSS_MB)
-        if self.unanswered > self.parked or self.doubled:
-            yield f"{self.unanswered} messages without an outcome ({self.parked} parked), {self.doubled} with two"
+        if self.unanswered or self.doubled:
+            yield f"{self.unanswered} messages neither answered nor parked, {self.doubled} with two outcomes"
         if self.worst_ratio > volume.GOAL or self.polite_unanswered:
             yield f"others waited {self.worst_ratio} times as long, {self.polite_unanswered} in vain"
         if volume.tells(self.case_ms, self.no_case_ms):
@@ -70,17 +74,18 @@ def main() -> int:
     options, result = _options(), Result()
     with tempfile.TemporaryDirectory(prefix="attack-") as folder, exchange(Path(folder)) as running:
         before, world = programs(), populate(running)
-        asyncio.run(_try_all(world, [*reach.ATTACKS, *identity.ATTACKS, *rights.ATTACKS], result))
-        for seed in range(0, options.messages, _PART):
-            _fuzz(world, min(_PART, options.messages - seed), options.seed + seed, result)
-        _look_at_time(world, result)
-        _overdo(world, options.seconds, result)
+        for part in options.parts:
+            PARTS[part](world, options, result)
         result.restarted = [name for name, pid in before.items() if programs().get(name) != pid]
     wrong = list(result.failures())
     for line in wrong:
         console.print(f"[red]{line}")
     print(json.dumps(asdict(result)))
     return 1 if wrong else 0
+
+
+def _named(world: World, _: Any, result: Result) -> None:
+    asyncio.run(_try_all(world, [*reach.ATTACKS, *identity.ATTACKS, *rights.ATTACKS, *journal.ATTACKS], result))
 
 
 async def _try_all(world: World, attacks: list[Attack], result: Result) -> None:
@@ -96,35 +101,45 @@ async def _try_all(world: World, attacks: list[Attack], result: Result) -> None:
     console.print(table)
 
 
-def _fuzz(world: World, count: int, seed: int, result: Result) -> None:
-    report = asyncio.run(fuzz.run(world, ATTACKER, count, seed))
-    result.fuzzed += report.sent
-    result.unanswered += len(report.unanswered)
-    result.doubled += len(report.several)
-    result.parked = sum(depth(world.exchange, f"{service}.parked") for service in SERVICES)
-    memory = {name: size // 2**20 for name, size in Usage.now(programs()).rss.items() if name in SERVICES}
-    result.rss_mb = {name: max(size, result.rss_mb.get(name, 0)) for name, size in memory.items()}
-    for message_id, one in list(report.unanswered.items())[:5]:
+def _shapes(world: World, options: Any, result: Result) -> None:
+    def note(report: fuzz.Report) -> None:
+        memory = {name: size // 2**20 for name, size in Usage.now(programs()).rss.items() if name in SERVICES}
+        result.rss_mb = {name: max(size, result.rss_mb.get(name, 0)) for name, size in memory.items()}
+        if report.sent % _PART < fuzz.BATCH:
+            console.print(f"{report.sent} messages, {report.turned_away} turned away once; MB {result.rss_mb}")
+
+    began = time.monotonic()
+    report = asyncio.run(fuzz.run(world, ATTACKER, options.messages, options.seed, note))
+    parked = asyncio.run(fuzz.parked(world))
+    lost = {key: one for key, one in report.unanswered.items() if key not in parked}
+    result.fuzzed, result.fuzzed_per_s = report.sent, round(report.sent / (time.monotonic() - began))
+    result.unanswered, result.doubled, result.parked = len(lost), len(report.several), len(parked)
+    for message_id, one in list(lost.items())[:5]:
         console.print(f"[red]no outcome: {message_id} {one.kind}, {one.twist}")
-    ended = ", ".join(f"{name} {number}" for name, number in report.outcomes.most_common(6))
-    console.print(f"{result.fuzzed} messages, {report.turned_away} turned away once: {ended}; MB {result.rss_mb}")
+    console.print(", ".join(f"{name} {number}" for name, number in report.outcomes.most_common()))
 
 
-def _look_at_time(world: World, result: Result) -> None:
+def _time(world: World, _: Any, result: Result) -> None:
     case = asyncio.run(rights.a_case(world))
     result.case_ms, result.no_case_ms = asyncio.run(volume.timing(_player(world, ATTACKER), case))
 
 
-def _overdo(world: World, seconds: float, result: Result) -> None:
-    polite = [_player(world, name) for name in ("de-kammer", VICTIM)]
-    result.calm_p99_ms, beside = volume.measured(polite, _player(world, ATTACKER), seconds)
-    table = Table("beside", "p99 ms", "times calm", "unanswered")
-    table.add_row("nothing", str(result.calm_p99_ms), "1", "0")
-    for one in beside:
-        table.add_row(one.name, str(one.p99_ms), str(one.ratio), str(one.unanswered))
+def _volume(world: World, options: Any, result: Result) -> None:
+    polite = [_player(world, name) for name in POLITE]
+    table = Table("beside", "p99 ms", "times calm", "of it the broker's confirm, p99 ms", "unanswered")
+
+    def clear() -> None:
+        for queue in queues_of(ATTACKER):
+            purge(world.exchange, queue)
+        time.sleep(2)  # what was in hand
+
+    for one in volume.measured(polite, _player(world, ATTACKER), options.seconds, options.rounds, clear):
+        p99 = " / ".join(str(value) for value in one.p99_ms.values())
+        table.add_row(one.name, p99, str(one.ratio), str(one.confirmed_p99_ms), str(one.unanswered))
+        result.p99_ms[one.name] = dict(one.p99_ms)
+        result.worst_ratio = max(result.worst_ratio, one.ratio)
+        result.polite_unanswered += one.unanswered
     console.print(table)
-    result.worst_ratio = max(one.ratio for one in beside)
-    result.polite_unanswered = sum(one.unanswered for one in beside)
 
 
 def _player(world: World, name: str) -> Player:
@@ -134,10 +149,14 @@ def _player(world: World, name: str) -> Player:
 def _options() -> Any:
     parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000, help="shapes to send (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=15, help="of each flood (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=8, help="of each flood in each round (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of calm and every flood in turn (%(default)s)")
+    parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="of it (all)")
     parser.add_argument("--seed", type=int, default=1, help="of the shapes (%(default)s)")
     return parser.parse_args()
 
+
+PARTS: Final = {"named": _named, "shapes": _shapes, "time": _time, "volume": _volume}
 
 if __name__ == "__main__":
     sys.exit(main())

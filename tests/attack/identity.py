@@ -1,17 +1,20 @@
 """Being taken for somebody else: by password, by properties, by headers, by repeating what others have sent."""
 
+import asyncio
 import functools
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 import aiormq
+import httpx
 import pytest
 from aiormq.channel import Channel
 from aiormq.exceptions import AMQPError
 
 from contracts.registry import Search
-from contracts.topology import inbox_of
+from contracts.topology import OPERATOR, SERVICES, VHOST, inbox_of
 from tests.attack.named import ATTACKER, VICTIM, Attack
 from tests.attack.shapes import HEADERS
 from tests.broker.raw import RawSystem, raw_system
@@ -22,6 +25,46 @@ async def _anothers_password(world: World) -> None:
     url = world.exchange.amqp_url(VICTIM, world.exchange.systems[ATTACKER])
     with pytest.raises((AMQPError, ConnectionError)):
         await aiormq.connect(url)
+
+
+async def _known_accounts(world: World) -> None:
+    """What brokers are delivered with, and accounts whose names are written down here, open to no easy password."""
+    names = ("guest", OPERATOR, *(f"service.{name}" for name in (*SERVICES, "provisioner")))
+    urls = [world.exchange.amqp_url(name, password) for name in names for password in (name, "guest", "admin")]
+    tried = await asyncio.gather(*(aiormq.connect(url) for url in urls), return_exceptions=True)
+    assert all(isinstance(one, AMQPError | ConnectionError) for one in tried)
+
+
+async def _other_host(world: World) -> None:
+    """There is no other virtual host in which it might do as it likes."""
+    url = world.url(ATTACKER)
+    for host in ("%2F", "mine"):
+        with pytest.raises((AMQPError, ConnectionError)):
+            await aiormq.connect(f"{url.rsplit('/', 1)[0]}/{host}")
+
+
+async def _management(world: World) -> None:
+    """A system's account is nobody there."""
+    password = world.exchange.systems[ATTACKER]
+    url = world.exchange.addresses.management_url_for(ATTACKER, password)
+    async with httpx.AsyncClient(base_url=url) as client:
+        for path in ("overview", "definitions", "connections", f"queues/{VHOST}", "users", "whoami"):
+            assert (await client.get(f"/api/{path}")).status_code == HTTPStatus.UNAUTHORIZED
+        assert (await client.delete(f"/api/users/{VICTIM}")).status_code == HTTPStatus.UNAUTHORIZED
+
+
+async def _told_again(world: World) -> None:
+    """What it was told itself is no command when it says it, and reaches nobody."""
+    async with (
+        raw_system(world.url(ATTACKER), ATTACKER) as attacker,
+        raw_system(world.url(VICTIM), VICTIM) as victim,
+    ):
+        first, again = str(uuid.uuid4()), str(uuid.uuid4())
+        await attacker.command(Search.TYPE, b"{}", first)
+        properties, told = await attacker.receive(lambda p, _: p.correlation_id == first)
+        await attacker.command(str(properties.message_type), told, again, correlation_id=first)
+        assert (await attacker.outcome(again))["refused"]["code"] == "not-routable"
+        await _hears_nothing(victim, again)
 
 
 async def _no_user_id(world: World) -> None:
@@ -112,6 +155,10 @@ _REPLIES: Final = (f"inbox.{VICTIM}", f"inbox.{VICTIM}|translation", f"casework.
 
 ATTACKS: Final = [
     Attack("log in with another's name", "all that the other may do", _anothers_password),
+    Attack("log in by names that are known", "more than a system may do", _known_accounts),
+    Attack("log in to another virtual host", "a place of its own", _other_host),
+    Attack("log in to the management API", "the broker itself", _management),
+    Attack("say what it was told", "to speak as the exchange", _told_again),
     Attack("leave out the user id", "a command that nobody sent", _no_user_id),
     Attack("send another's command first, under its id", "that the other's counts as a repetition", _anothers_command),
     *(

@@ -17,6 +17,11 @@ from tests.world import World
 Try = Callable[[RawSystem], Awaitable[object]]
 
 
+async def _stream(system: RawSystem, name: str) -> object:
+    await system.channel.basic_qos(prefetch_count=1)
+    return await system.channel.basic_consume(name, _take, arguments={"x-stream-offset": "first"})
+
+
 async def _take(_: aiormq.abc.DeliveredMessage) -> None: ...
 
 
@@ -33,6 +38,16 @@ _TRIES: Final[list[tuple[str, str, Try]]] = [
     ("read what was handled again", "others' commands", lambda s: s.channel.basic_get("replays")),
     ("read what is parked", "others' commands", lambda s: s.channel.basic_get("casework.parked")),
     ("read the operator's inbox", "what it is told", lambda s: s.channel.basic_get(inbox_of("operator"))),
+    ("read the journal", "everybody's commands", lambda s: _stream(s, "journal")),
+    ("read the record of replays", "others' commands", lambda s: _stream(s, "replays")),
+    ("read what is to be handled again", "others' commands", lambda s: s.channel.basic_get("casework.again")),
+    ("read what expired", "others' commands", lambda s: s.channel.basic_get("registry.expired")),
+    ("read the provisioner's tasks", "hashes of passwords", lambda s: s.channel.basic_get("provisioner.tasks")),
+    (
+        "take another's inbox for itself alone",
+        "that it never hears",
+        lambda s: s.channel.basic_consume(inbox_of(VICTIM), _take, exclusive=True),
+    ),
     ("purge another's inbox", "that it never hears", lambda s: s.channel.queue_purge(inbox_of(VICTIM))),
     ("delete its own inbox", "to disturb who writes there", lambda s: s.channel.queue_delete(inbox_of(s.name))),
     ("delete another's lane", "its silence", lambda s: s.channel.queue_delete(f"casework.commands.{VICTIM}")),
@@ -62,6 +77,12 @@ _TRIES: Final[list[tuple[str, str, Try]]] = [
         "any queue",
         lambda s: s.send(b"{}", exchange="", routing_key=inbox_of(VICTIM)),
     ),
+    (
+        "write to the journal",
+        "a past that never was",
+        lambda s: s.send(b"{}", exchange="replay", routing_key="journal"),
+    ),
+    ("use what no client may write", "an answer to nobody", lambda s: s.send(b"{}", exchange=f"undelivered.{VICTIM}")),
     ("use the broker's own exchange", "any queue", lambda s: s.send(b"{}", exchange="amq.topic", routing_key="x")),
     ("forge its user id", "to speak as another", lambda s: s.command(Search.TYPE, b"{}", "1", user_id=VICTIM)),
     ("declare a queue", "a place of its own", lambda s: s.channel.queue_declare("mine")),
@@ -86,6 +107,16 @@ _TRIES: Final[list[tuple[str, str, Try]]] = [
         "bind exchanges",
         "everybody's commands",
         lambda s: s.channel.exchange_bind(destination=exchange_of(s.name), source="casework"),
+    ),
+    (
+        "unbind another's lane",
+        "its silence",
+        lambda s: s.channel.queue_unbind(f"casework.commands.{VICTIM}", exchange_of(VICTIM), "casework.#"),
+    ),
+    (
+        "send what expires at no time",
+        "a lane that nobody can read",
+        lambda s: s.command(Search.TYPE, b"{}", "1", expiration="soon"),
     ),
     (
         "listen to the broker's events",

@@ -7,12 +7,16 @@ from typing import Any, Final
 
 from hypothesis import HealthCheck, given, seed, settings
 
-from contracts import casework, registry, translation
+from client.account import password_hash
+from contracts import casework, notifier, own, registry, translation
+from contracts.dates import AllDates
+from contracts.directory import AuthorityState, Provision
+from contracts.inbox import Views
 from contracts.types import Message
 from tests.attack.named import ATTACKER, VICTIM, Attack
 from tests.attack.shapes import valid_bodies
 from tests.broker.raw import Json, RawSystem, raw_system
-from tests.world import World
+from tests.world import HANDLER, World
 
 NOBODYS_CASE: Final = "0000-0000-0000"
 NOBODYS_AUTHORITY: Final = "HU-00000000"
@@ -67,6 +71,27 @@ async def _onboarding(kind: type[Message], world: World) -> None:
         assert said[0]["status"] == "refused"
 
 
+async def _anothers_account(world: World) -> None:
+    """Who has a system's account is asked of the registry: for another's it refuses, and what opened it opens it."""
+    async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
+        said = []
+        for system in (VICTIM, "hu-nobody"):
+            account = {"system": system, "password_hash": password_hash("mine"), "languages": ["hu"]}
+            body = {"account": account, "user": HANDLER.model_dump()}
+            said.append(_said(await _asked(attacker, registry.RotateCredential, body)))
+        assert said[0] == said[1]
+        assert said[0]["status"] == "refused"
+    async with raw_system(world.url(VICTIM), VICTIM):
+        pass
+
+
+async def _own(kind: type[Message], world: World) -> None:
+    """What the exchange tells itself has a queue of its own: by a lane it is no command."""
+    async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
+        outcome = await _asked(attacker, kind, {})
+        assert outcome["refused"]["code"] in {"unknown-type", "not-routable"}
+
+
 async def _operators(kind: type[Message], world: World) -> None:
     async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
         outcome = await _asked(attacker, kind, example(kind))
@@ -105,6 +130,7 @@ _OPERATORS_ALONE: Final = (
     translation.PutTexts,
     translation.PublishArea,
 )
+_INSIDE: Final[tuple[type[Message], ...]] = (*own.OWN, AllDates, AuthorityState, Provision, Views)
 _COORDINATORS: Final = [
     kind
     for kind in registry.COMMANDS
@@ -122,7 +148,7 @@ ATTACKS: Final = [
     ),
     *(
         Attack(f"{kind.TYPE} in another's name", "what the other may do", functools.partial(_in_anothers_name, kind))
-        for kind in casework.COMMANDS
+        for kind in (*casework.COMMANDS, *registry.COMMANDS, *notifier.COMMANDS)
         if "authority" in kind.model_fields
     ),
     *(
@@ -132,5 +158,10 @@ ATTACKS: Final = [
     *(
         Attack(f"{kind.TYPE} by no operator", "the operator's rights", functools.partial(_operators, kind))
         for kind in _OPERATORS_ALONE
+    ),
+    Attack("registry.rotate_credential.v1 for another's account", "to log in as the other", _anothers_account),
+    *(
+        Attack(f"{kind.TYPE} by a system", "what the exchange alone tells itself", functools.partial(_own, kind))
+        for kind in _INSIDE
     ),
 ]

@@ -1,5 +1,6 @@
 """Bodies by the contracts' own schemas, and what becomes of them in hostile hands."""
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -18,6 +19,7 @@ _MOST: Final = 3
 """Items of a list or entries of a map, where nothing asks for more."""
 
 
+@functools.cache
 def bodies(kind: type[Message]) -> SearchStrategy[dict[str, Any]]:
     """Return a strategy for bodies of which most are such a message, whatever they say."""
     schema = kind.model_json_schema()
@@ -145,6 +147,10 @@ def _raw(text: str) -> Twist:
     )
 
 
+def _nested(depth: int) -> Json:
+    return {"x": _nested(depth - 1)} if depth else 1
+
+
 def _without(body: Json, number: int) -> bytes:
     keys = list(body)
     return json.dumps({key: body[key] for key in keys if key != keys[number % len(keys)]} if keys else {}).encode()
@@ -157,8 +163,9 @@ def _twice(body: Json, number: int) -> bytes:
     return f'{{{json.dumps(key)}: "HU-00000000", {json.dumps(body)[1:]}'.encode()
 
 
+PLAIN: Final = "as it should be"
 TWISTS: Final[Mapping[str, Twist]] = {
-    "as it should be": _plain,
+    PLAIN: _plain,
     "a value missing": _without,
     "a key twice": _twice,
     "a key of nobody's": lambda body, _: json.dumps({**body, "__proto__": {"x": 1}, "$where": "1"}).encode(),
@@ -185,30 +192,55 @@ TWISTS: Final[Mapping[str, Twist]] = {
 }
 """What is done to a body, by name."""
 
+_OPERATORS: Final = "casework.commands.operator"
+_PUT_TERMS: Final = "registry.put_terms.v1"
+_TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "none": {},
-    "a death that never was": {"x-death": [{"reason": "expired", "queue": "casework.commands.operator", "count": 9}]},
-    "another's name": {"imi-user": "operator", "imi-queue": "registry.commands.operator"},
-    "a count of deliveries": {"x-delivery-count": 10_000},
+    "a death that never was": {
+        "x-death": [
+            {"reason": "expired", "queue": "casework.commands.operator", "exchange": "in.operator", "count": 9}
+        ],
+        "x-first-death-queue": _OPERATORS,
+        "x-first-death-exchange": "in.operator",
+        "x-first-death-reason": "expired",
+    },
+    "another's name": {
+        "imi-user": "operator",
+        "imi-queue": "registry.commands.operator",
+        "imi-exchange": "in.operator",
+    },
+    "to have been parked": {
+        "imi-reason": "unroutable",
+        "imi-message-id": "1",
+        "imi-cause": "1",
+        "imi-redelivered": True,
+    },
+    "another exchange": {
+        "x-exchange": "in.operator",
+        "x-routing-key": "registry.put_terms.v1",
+        "x-user-id": "operator",
+    },
+    "a place in a stream": {"x-stream-offset": 0, "x-stream-filter-value": "x"},
+    "other properties": {"x-basic-type": _PUT_TERMS, "x-basic-expiration": "1", "x-basic-priority": 255},
+    "a count of deliveries": {"x-delivery-count": 10_000, "x-acquired-count": 10_000},
     "a trace of words": {"traceparent": "planted", "tracestate": "x=" + "y" * 500},
-    "many": {f"header-{number}": "x" * 20 for number in range(200)},
+    "a trace of others": {"traceparent": _TRACE, "baggage": ",".join(f"user{n}=operator" for n in range(500))},
+    "a trace that is no text": {"traceparent": 10**12, "tracestate": [_TRACE] * 50, "baggage": {"a": True}},
+    "many": {f"header-{number}": "x" * 20 for number in range(2_000)},
+    "one as large as a frame": {"x": "y" * 130_700},
+    "one in another": {"x": _nested(200)},
 }
-"""Headers that claim what the broker or a service would say."""
+"""Headers that claim what the broker or a service would say, or are more than anybody needs."""
 
 PROPERTIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "none": {},
     "compressed": {"content_encoding": "gzip"},
     "for somebody else": {"reply_to": "inbox.hu-hivatal|translation"},
     "urgent": {"priority": 255},
+    "not for long": {"expiration": "1"},
+    "for ever": {"expiration": "4294967295"},
     "of an application": {"app_id": "casework"},
     "correlated": {"correlation_id": "x" * 255},
+    "not to be kept": {"delivery_mode": 1},
 }
-
-Twisted = tuple[str, int, str, str]
-twisted: SearchStrategy[Twisted] = st.tuples(
-    st.just("as it should be") | st.sampled_from(sorted(TWISTS)),
-    st.integers(0, 1_000),
-    st.sampled_from(sorted(HEADERS)),
-    st.sampled_from(sorted(PROPERTIES)),
-)
-"""Which twist, at which place of the body, and which headers and properties go with it."""

@@ -1,35 +1,38 @@
 """More than anybody needs: the others must not wait for it, and nothing may grow without end.
 
-Polite systems search ten times a second, as in `bench.flood`; beside them the attacker does its worst. What is compared
-is how long the polite ones wait, calm and beside each attack, in one run.
+Polite systems ask the registry and casework ten times a second each; beside them the attacker does its worst. What is
+compared is how long the polite ones wait, calm and beside each attack, in turns, several rounds of it in one run.
 """
 
 import asyncio
-import logging
 import multiprocessing
+import os
 import statistics
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from typing import Final
+from urllib.parse import urlsplit
 
-import aiormq
-from aiormq.exceptions import AMQPError
-
-from bench.flood import flood, measure, percentile
+from bench.flood import flood
+from bench.frames import Properties
 from bench.plan import Player
+from bench.wire import connect
 from contracts.casework import ShowCase
 from contracts.registry import Search
-from contracts.topology import MAX_CHANNELS, MAX_CONNECTIONS
+from contracts.topology import MAX_CHANNELS, MAX_CONNECTIONS, exchange_of
+from tests.attack.polite import Waits, p99_ms, wait
 from tests.attack.rights import NOBODYS_CASE
 from tests.broker.raw import raw_system
 from tests.world import HANDLER
 
+CALM: Final = "nothing"
 GOAL: Final = 4.0
 """The others' p99 beside an attack, at most so many times what it is when all is calm."""
+_LARGE: Final = (200 * 1024, 256 * 1024, 1024 * 1024)
 _LOOKS: Final = 300
 _TELLING: Final = 1.25
 """Medians of two kinds of answer that differ by less tell nothing."""
@@ -40,8 +43,10 @@ class Measured:
     """What the others had of one attack."""
 
     name: str
-    p99_ms: float
+    p99_ms: Mapping[str, float]
     ratio: float
+    """The worst, of all that was asked, to what it is when all is calm."""
+    confirmed_p99_ms: float
     unanswered: int
 
 
@@ -50,7 +55,6 @@ Worst = Callable[[str, Event], None]
 
 def connections(url: str, stop: Event) -> None:
     """Open as many connections and channels as the broker lets through, and open again what it closes."""
-    logging.disable()  # each refusal would be told
     asyncio.run(_connections(url, stop))
 
 
@@ -58,8 +62,8 @@ async def _connections(url: str, stop: Event) -> None:
     while not stop.is_set():
         async with AsyncExitStack() as stack:
             for _ in range(2 * MAX_CONNECTIONS):
-                with suppress(AMQPError, ConnectionError, TimeoutError):
-                    connection = await asyncio.wait_for(aiormq.connect(url), 5)
+                with suppress(ConnectionError, TimeoutError):
+                    connection = await connect(url)
                     stack.push_async_callback(connection.close)
                     for _ in range(2 * MAX_CHANNELS // MAX_CONNECTIONS):
                         await connection.channel()
@@ -68,28 +72,33 @@ async def _connections(url: str, stop: Event) -> None:
 
 def unread(url: str, stop: Event) -> None:
     """Ask and ask, and read nothing of what is answered; what is asked is the largest that there is."""
-    asyncio.run(_unread(url, stop))
-
-
-async def _unread(url: str, stop: Event) -> None:
     body = Search(text="e", limit=100).model_dump_json(exclude_none=True).encode()
-    async with raw_system(url, url.split("//")[1].split(":", maxsplit=1)[0], listening=False) as system:
-        while not stop.is_set():
-            asked = (system.command(Search.TYPE, body, str(uuid.uuid4())) for _ in range(50))
-            await asyncio.gather(*asked, return_exceptions=True)
+    asyncio.run(_offer(url, stop, [body] * 50))
 
 
 def large(url: str, stop: Event) -> None:
     """Send what is as large as a command may be, and a little larger."""
-    asyncio.run(_large(url, stop))
+    asyncio.run(_offer(url, stop, [b'{"text": "%b"}' % (b"a" * size) for size in _LARGE]))
 
 
-async def _large(url: str, stop: Event) -> None:
-    bodies = [b'{"text": "%b"}' % (b"a" * size) for size in (200 * 1024, 256 * 1024, 1024 * 1024)]
-    async with raw_system(url, url.split("//")[1].split(":", maxsplit=1)[0]) as system:
-        while not stop.is_set():
-            asked = (system.command(Search.TYPE, body, str(uuid.uuid4())) for body in bodies)
-            await asyncio.gather(*asked, return_exceptions=True)
+async def _offer(url: str, stop: Event, bodies: Sequence[bytes]) -> None:
+    """Publish these, and again as soon as the broker has taken or refused them; read nothing."""
+    wire = await connect(url)
+    out, system = await wire.channel(confirms=True), str(urlsplit(url).username)
+    while not stop.is_set():
+        offered = [out.publish(exchange_of(system), Search.TYPE, _as(system), body) for body in bodies]
+        await asyncio.wait(offered)
+    await wire.close()
+
+
+def _as(system: str) -> Properties:
+    return Properties(
+        content_type="application/json",
+        delivery_mode=2,
+        message_id=str(uuid.uuid4()),
+        message_type=Search.TYPE,
+        user_id=system,
+    )
 
 
 def _flood(url: str, stop: Event) -> None:
@@ -105,28 +114,46 @@ WORST: Final[dict[str, Worst]] = {
 }
 
 
-def measured(polite: list[Player], attacker: Player, seconds: float) -> tuple[float, list[Measured]]:
-    """Return the others' p99 when all is calm, in milliseconds, and what it is beside each attack."""
-    measure(polite, 3)  # warm
-    times, _, _ = measure(polite, seconds)
-    calm = percentile(times, 0.99)
-    return calm, [_beside(name, polite, attacker, seconds=seconds, calm=calm) for name in WORST]
+def measured(
+    polite: Sequence[Player], attacker: Player, seconds: float, rounds: int, clear: Callable[[], None]
+) -> Iterator[Measured]:
+    """Return what the others had when all was calm, and beside each attack; each round is calm first.
+
+    `clear` takes away what an attack has left behind: the next one is measured by itself.
+    """
+    wait(polite, 3)  # warm
+    waits = {name: Waits() for name in (CALM, *WORST)}
+    for _ in range(rounds):
+        for name, so_far in waits.items():
+            with _under_way(name, attacker):
+                so_far.add(wait(polite, seconds))
+            clear()
+    calm = waits[CALM].p99_ms
+    for name, had in waits.items():
+        ratio = max(round(p99 / calm[kind], 2) for kind, p99 in had.p99_ms.items())
+        yield Measured(name, had.p99_ms, ratio, p99_ms(had.confirms), had.unanswered)
 
 
-def _beside(name: str, polite: list[Player], attacker: Player, *, seconds: float, calm: float) -> Measured:
+@contextmanager
+def _under_way(name: str, attacker: Player) -> Iterator[None]:
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    process = context.Process(target=WORST[name], args=(attacker.url, stop))
+    process = context.Process(target=_do, args=(name, attacker.url, stop))
     process.start()
-    time.sleep(2)  # until it is under way
+    time.sleep(2)  # until it is
     try:
-        times, _, unanswered = measure(polite, seconds)
+        yield
     finally:
         stop.set()
         process.join(30)
         process.kill()
-    p99 = percentile(times, 0.99)
-    return Measured(name, p99, round(p99 / calm, 2), unanswered)
+
+
+def _do(name: str, url: str, stop: Event) -> None:
+    """Attack, as from a machine of one's own: what this process itself uses is what the exchange leaves."""
+    os.nice(19)
+    if name != CALM:
+        WORST[name](url, stop)
 
 
 async def timing(attacker: Player, case: str) -> tuple[float, float]:

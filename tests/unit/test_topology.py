@@ -358,3 +358,4 @@ def test_a_lane_pushes_back_and_an_inbox_drops_its_oldest() -> None:
             assert policy["definition"]["dead-letter-strategy"] == "at-least-once", "what expires is told, too"
         (policy,) = matching(ALL, inbox_of(system))
         assert policy["definition"]["overflow"] == "drop-head"
+        assert policy["definition"].keys() >= {"max-length", "max-length-bytes"}

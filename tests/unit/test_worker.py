@@ -348,3 +348,16 @@ async def test_a_worker_begins_anew_until_it_is_stopped(monkeypatch: pytest.Monk
     await working.stop()
     assert (second.unacknowledged, [message.body for message in third.published]) == ({1}, [b"x"])
     assert not await working.ready()
+
+
+async def test_a_queue_of_large_messages_is_consumed_anew_with_fewer_ahead() -> None:
+    """What stands on the line before the others' commands is bounded in bytes; nothing is lost or handled twice."""
+    async with Running(echo, (LANE, OTHER)) as running:
+        before = running.session.prefetches[LANE]
+        large = [bytes([number]) * 512 * 1024 for number in range(20)]
+        await running.session.deliver(LANE, *large)
+        await running.session.until(lambda: running.session.prefetches[LANE] < before // 4)
+        await running.session.deliver(LANE, b"small")
+        await running.idle()
+        assert sorted(running.bodies("views")) == sorted([*large, b"small"])
+        assert running.session.prefetches[OTHER] == before
