@@ -19,8 +19,6 @@ from services.chassis.restored import Restored
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
 from services.notifier.asking import Clerk
-from services.notifier.bounces import EVERY as BOUNCES_EVERY
-from services.notifier.bounces import Bounces
 from services.notifier.handlers import Planner, Registrations
 from services.notifier.mail import Writer
 from services.notifier.metrics import EVERY, Figures
@@ -60,6 +58,10 @@ def bounces_of(settings: Settings, store: Store, sending: Sending) -> list[Loop]
     """Return the loop that reads the mailbox to which mails come back, if there is one."""
     if settings.bounces is None:
         return []
+    # Here and not above: what nobody has asked for is not in memory.
+    from services.notifier.bounces import EVERY as BOUNCES_EVERY  # noqa: PLC0415
+    from services.notifier.bounces import Bounces  # noqa: PLC0415
+
     bounces = Bounces(settings.bounces, store, sending.post, sender_of(settings.mail_from).domain, now)
     return [Loop("bounces", bounces.turn, BOUNCES_EVERY)]
 

@@ -2,10 +2,12 @@
 
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from typing import TYPE_CHECKING
 
 from services.notifier.wording import Page
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def plain(page: Page) -> str:
@@ -19,7 +21,14 @@ def html(page: Page) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import (  # noqa: PLC0415 - three megabytes; not before there is a mail
+        Environment,
+        FileSystemLoader,
+        StrictUndefined,
+        select_autoescape,
+    )
+
     return Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(["html"]),
