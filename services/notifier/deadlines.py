@@ -71,7 +71,9 @@ def plan_of(dates: Dates, now: datetime) -> Plan:
 
     Once it has, the authority is told at once and then weekly, and from the first week on who coordinates it, too.
     """
-    steps = {step.key: step for deadline in dates.deadlines for step in _steps(deadline, now)}
+    found = (step for deadline in dates.deadlines for step in _steps(deadline, now))
+    # By what their keys are made of: to write the keys themselves would take longer than all the rest.
+    steps = {(step.kind, step.stage, step.authority, step.due, step.number): step for step in found}
     return Plan(dates.case, dates.version, tuple(steps.values()), tuple(_awaited(dates)), dates.area, dates.epoch)
 
 

@@ -14,5 +14,7 @@ async def told_earlier(store: Store, authority: str, told: Iterable[Told]) -> li
     if not cases:
         return []
     keys = await store.emails.said(authority, cases)
+    if not keys:
+        return []
     due = [one for one in map(Due.at, sorted(keys)) if one]
     return [*due, *await store.waiting.dated(keys)]

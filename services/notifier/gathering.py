@@ -16,7 +16,7 @@ from services.notifier.notices import Told, still_needed
 from services.notifier.posting import Clock, Courier, Done, Errand, Later, NotOurs, Post, Verdict
 from services.notifier.smtp import Away
 from services.notifier.store import Store
-from services.notifier.summaries import Summaries
+from services.notifier.summaries import Summaries, Summary
 from services.notifier.waiting import Turn, Waits
 
 log = structlog.get_logger()
@@ -31,13 +31,21 @@ class Gathering:
     """Attends to what waits."""
 
     def __init__(
-        self, store: Store, post: Post, summaries: Summaries, *, clock: Clock, stopping: Callable[[], bool]
+        self,
+        store: Store,
+        post: Post,
+        summaries: Summaries,
+        gather_for: timedelta,
+        *,
+        clock: Clock,
+        stopping: Callable[[], bool],
     ) -> None:
-        """Send by `post`."""
+        """Send by `post`. What has happened waits so long for more."""
         self._store = store
         self._waiting = store.waiting
         self._post = post
         self._summaries = summaries
+        self._gather_for = gather_for
         self._clock = clock
         self._stopping = stopping
 
@@ -46,19 +54,29 @@ class Gathering:
         turn = None if self._stopping() else await self._waiting.take(self._clock())
         if turn is None:
             return False
+        until: datetime | None = None
         try:
-            await self._attend(turn, courier)
+            until = await self._attend(turn, courier)
         finally:
-            await outlast(lambda: self._waiting.leave(turn))
+            await outlast(lambda: self._waiting.leave(turn, until))
         return True
 
-    async def _attend(self, turn: Turn, courier: Courier) -> None:
-        together = await self._together(turn)
+    async def _attend(self, turn: Turn, courier: Courier) -> datetime | None:
+        """Send one mail; return until when the authority is let alone, if it is.
+
+        Where none of its domains has a place that is found out first, for next to nothing: a mail tells of up to a
+        hundred things, each of which would have to be looked up and put off, again and again.
+        """
+        summary = await self._summaries.of(turn.authority)
+        free_at = await self._post.free_at(summary.reader) if summary.reader else None
+        if free_at and free_at > self._clock():
+            return free_at
+        together = await self._together(turn, summary)
         if not together:
-            return
+            return None
         batch = await self._waiting.bind(together, turn)
         if batch is None:
-            return  # another's turn overtook this one; what is bound goes with the next
+            return None  # another's turn overtook this one; what is bound goes with the next
         try:
             verdict = await self._tell(turn, batch, together, courier)
         except Away:
@@ -69,26 +87,29 @@ class Gathering:
             log.error("mail not written", where=where(error))  # noqa: TRY400 - never the words of an error
             too_late = self._clock() - together[0].at > _HOLD_ON
             verdict = Done() if too_late else Later(next_try(self._clock(), together[0].tries))
-        await self._conclude(together, verdict)
+        return await self._conclude(together, verdict)
 
-    async def _conclude(self, together: Sequence[Waits], verdict: Verdict) -> None:
+    async def _conclude(self, together: Sequence[Waits], verdict: Verdict) -> datetime | None:
         match verdict:
             case Done():
                 await outlast(lambda: self._waiting.told(together, self._clock()))
-            case Later(moment, tried):
-                await outlast(lambda: self._waiting.later(together, moment, tried=tried))
+            case Later(moment, tried=False):
+                return moment
+            case Later(moment):
+                await outlast(lambda: self._waiting.later(together, moment))
             case NotOurs():
-                return  # whoever has the next turn finds it as it is
+                pass  # whoever has the next turn finds it as it is
+        return None
 
-    async def _together(self, turn: Turn) -> list[Waits]:
+    async def _together(self, turn: Turn, summary: Summary) -> list[Waits]:
         """Return what goes into one mail now. What can wait for the summary is put off until then."""
-        waiting = await self._waiting.of(turn, self._clock())
+        waiting = await self._waiting.of(turn, self._clock(), self._clock() + self._gather_for)
         if not waiting or waiting[0].batch:
             return waiting
         now, put_off = self._clock(), dict[datetime, list[Waits]]()
         for one in waiting:
             if isinstance(one.piece, Told) and not one.daily:
-                at = await self._summaries.waits_until(one.piece, one.piece.area, one.authority, one.at)
+                at = summary.waits_until(one.piece, one.piece.area, one.at)
                 if at and at > now:
                     put_off.setdefault(at, []).append(one)
         for at, some in put_off.items():

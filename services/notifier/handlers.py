@@ -1,5 +1,6 @@
 """Dates in, plans out."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -53,10 +54,10 @@ class Planner:
         await self._plans.plan(plans)
         if told:
             await self._plans.notice(told, now + self._gather_for)
-        for step in (step for plan in plans for step in plan.steps):
-            metrics.PLANNED.labels(step.kind, step.stage).inc()
-        for one in told:
-            metrics.PLANNED.labels(one.kind, "notice").inc()
+        planned = Counter[tuple[str, str]]((step.kind, step.stage) for plan in plans for step in plan.steps)
+        planned += Counter((one.kind, "notice") for one in told)
+        for (kind, stage), number in planned.items():
+            metrics.PLANNED.labels(kind, stage).inc(number)
         return [Handled() for _ in deliveries]
 
 

@@ -10,6 +10,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from services.chassis.mongo import Collection, Document
 from services.notifier.deadlines import LATE, Plan, Step
+from services.notifier.soon import soon
 
 _NEXT_AT: Final = {
     "$set": {
@@ -47,6 +48,7 @@ class Deadlines:
     def __init__(self, collection: Collection, lease: timedelta) -> None:
         """A claim lasts so long unless it is renewed."""
         self._collection = collection
+        self._soon = soon(collection)
         self._lease = lease
 
     async def prepare(self) -> None:
@@ -66,7 +68,7 @@ class Deadlines:
     async def claim(self, now: datetime) -> Claim | None:
         """Claim the case whose step has been due longest, or nothing when none is due that nobody else holds."""
         token = secrets.token_hex(8)
-        found = await self._collection.find_one_and_update(
+        found = await self._soon.find_one_and_update(
             {"next_at": {"$lte": now}, "claimed_until": {"$not": {"$gt": now}}},
             {"$set": {"claim": token, "claimed_until": now + self._lease}},
             sort=[("next_at", 1)],
@@ -74,13 +76,16 @@ class Deadlines:
         )
         return _claim(dict(found)) if found else None
 
-    async def holds(self, claim: Claim, now: datetime) -> bool:
-        """Renew the claim, about to send; say whether it stood, and the case is still in its version."""
-        renewed = await self._collection.update_one(
-            {"_id": claim.case, "claim": claim.token, "epoch": claim.epoch, "version": claim.version},
-            {"$set": {"claimed_until": now + self._lease}, "$addToSet": {"begun": claim.step.key}},
-        )
-        return renewed.matched_count == 1
+    async def holds(self, claim: Claim, now: datetime, *, to_send: bool = True) -> bool:
+        """Renew the claim; say whether it stood, and the case is still in its version.
+
+        From then on a step that is about `to_send` is begun: it is never told with others.
+        """
+        change: Document = {"$set": {"claimed_until": now + self._lease}}
+        if to_send:
+            change["$addToSet"] = {"begun": claim.step.key}
+        mine = {"_id": claim.case, "claim": claim.token, "epoch": claim.epoch, "version": claim.version}
+        return (await self._collection.update_one(mine, change)).matched_count == 1
 
     async def settle(self, claim: Claim) -> None:
         """End the claim, its step done for good; whatever version the case has meanwhile."""
@@ -126,7 +131,7 @@ class Deadlines:
 
 
 def _replacement(plan: Plan) -> list[Document]:
-    steps = [fields_of(step) | {"key": step.key, "at": step.at, "try_at": step.at, "tries": 0} for step in plan.steps]
+    steps = [{**fields_of(step), "key": step.key, "at": step.at, "try_at": step.at, "tries": 0} for step in plan.steps]
     done = {"$ifNull": ["$done", []]}
     to_do = {"$filter": {"input": {"$literal": steps}, "cond": {"$not": [{"$in": ["$$this.key", done]}]}}}
     said = {"awaited": {"$literal": list(plan.awaited)}, "area": {"$literal": plan.area}}

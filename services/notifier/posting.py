@@ -90,6 +90,10 @@ class Post:
         self._give_up_after = give_up_after
         self._clock = clock
 
+    async def free_at(self, reader: Reader) -> datetime:
+        """Return when the first of a reader's addresses may be written to, at least now."""
+        return await self._store.rates.free_at(map(_domain, reader.contact.addresses), self._clock())
+
     async def deliver(self, errand: Errand, courier: Courier) -> Verdict:
         """Send a letter to whichever addresses of the authority's do not have it yet. Raises `Away`."""
         reader = await self._store.readers.reader(errand.authority)
@@ -116,7 +120,7 @@ class Post:
             await self._remember(errand, address, "failed", f"not tried, for before: {mark}")
             return Done()
         now = self._clock()
-        free_at = await self._store.rates.slot(address.rpartition("@")[2], now)
+        free_at = await self._store.rates.slot(_domain(address), now)
         if free_at > now:
             return Later(free_at, tried=False)
         reply = await self._handed_over(errand, reader, address, courier)
@@ -191,3 +195,7 @@ class Post:
         if outcome == "sent":
             metrics.LATENESS.labels(errand.stage).observe(max(0.0, (at - errand.planned).total_seconds()))
         log.info("mail", cases=len(errand.cases), kind=errand.kind, step=errand.stage, outcome=outcome)
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]

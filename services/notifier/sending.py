@@ -71,7 +71,7 @@ class Sending:
         stopping, summaries = self._stopping.is_set, Summaries(store.readers, holidays)
         self.post = Post(store, writer, pace.give_up_after, clock)
         self._steps = Steps(store, self.post, summaries, pace.gather_for, clock=clock, stopping=stopping)
-        self._gathering = Gathering(store, self.post, summaries, clock=clock, stopping=stopping)
+        self._gathering = Gathering(store, self.post, summaries, pace.gather_for, clock=clock, stopping=stopping)
 
     async def begin(self) -> None:
         """Begin, in the background."""

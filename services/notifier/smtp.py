@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
@@ -159,7 +160,7 @@ class Couriers:
 
     def __init__(self, server: Server, own_name: str, connections: int) -> None:
         """`own_name` is the domain by which the server is greeted."""
-        context = ssl.create_default_context(cafile=server.authorities)
+        context = _context(server)
         self._all = [Courier(server, own_name, context) for _ in range(connections)]
         self._free = list(self._all)
         self._places = asyncio.Semaphore(connections)
@@ -186,6 +187,18 @@ async def couriers(server: Server, own_name: str, connections: int) -> AsyncIter
         yield made
     finally:
         await made.quit()
+
+
+def _context(server: Server) -> ssl.SSLContext:
+    """Return what checks the server's certificate: made anew only when the file that vouches for it has changed."""
+    changed = server.authorities.stat().st_mtime_ns if server.authorities else 0
+    return _context_of(server.authorities, changed)
+
+
+@lru_cache(maxsize=4)
+def _context_of(authorities: Path | None, _changed: int) -> ssl.SSLContext:
+    """Those that the machine trusts are a hundred and more: to read them takes longer than to write a mail."""
+    return ssl.create_default_context(cafile=authorities)
 
 
 async def _hand_over(smtp: SMTP, mail: EmailMessage, address: str) -> Reply:

@@ -73,13 +73,17 @@ class Steps:
             return Done()
         if not claim.begun:
             authority = claim.step.authority
-            if at := await self._summaries.waits_until(due, claim.area, authority, claim.step.at):
-                return await self._wait(Waits(authority, due, at, daily=True), at)
+            summary = await self._summaries.of(authority)
+            if at := summary.waits_until(due, claim.area, claim.step.at):
+                return await self._wait(claim, Waits(authority, due, at, daily=True), at)
             if now - claim.step.at > LATE:  # after a standstill: with whatever else is late, in one mail
-                return await self._wait(Waits(authority, due, claim.step.at), now + self._gather_for)
+                return await self._wait(claim, Waits(authority, due, claim.step.at), now + self._gather_for)
         return await self._post.deliver(self._errand(claim, due), courier)
 
-    async def _wait(self, waits: Waits, send_at: datetime) -> Verdict:
+    async def _wait(self, claim: Claim, waits: Waits, send_at: datetime) -> Verdict:
+        """Have a step wait to be told with others; not one whose claim has passed on: its mail may have gone."""
+        if not await self._store.deadlines.holds(claim, self._clock(), to_send=False):
+            return NotOurs()
         await self._store.waiting.add([waits], send_at)
         return Done()
 

@@ -5,12 +5,12 @@ So a second try, by whichever replica, is the same mail. One replica at a time a
 
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pymongo import UpdateOne
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
 from contracts.identity import derived_uuid
 from services.chassis.mongo import Database, Document
@@ -18,14 +18,19 @@ from services.notifier.deadlines import LATE
 from services.notifier.letters import Due, Undeliverable
 from services.notifier.notices import Told
 from services.notifier.planning import Standing, fields_of, step_of
+from services.notifier.soon import soon
 
 KEEP: Final = timedelta(days=90)
 """For so long dates that come again tell nothing again."""
 MOST: Final = 100
 """How many things one mail tells."""
-_MOST_LOOKS: Final = 50
-"""Authorities that others attend to; beyond that there are enough who do."""
+_MOST_LOOKS: Final = 8
+"""At whose turn it is, where others are faster each time; beyond that there are enough who attend."""
 _DONE: Final = dict.fromkeys(("at", "send_at", "batch"), "")
+_WAITS: Final[Document] = {"send_at": {"$exists": True}}
+_SUPERSEDED: Final = ("send_at_1", "authority_1_at_1", "authority_1_send_at_1", "done_at_1")
+"""Indexes of earlier releases, in the place of which others serve: they find what they look for by those."""
+_THERE_ALREADY: Final = 11000
 
 Piece = Told | Due | Undeliverable
 
@@ -64,94 +69,119 @@ class Waiting:
         """A turn lasts so long unless it is renewed."""
         self._pieces = database["notices"]
         self._turns = database["turns"]
+        self._soon_turns, self._soon_pieces = soon(self._turns), soon(self._pieces)
         self._lease = lease
 
     async def prepare(self) -> None:
-        """Make the indexes."""
-        await self._pieces.create_index([("send_at", 1)], sparse=True)
+        """Make the indexes. What has been told, which is nearly all, is in none but the one by which it is deleted."""
+        await self._pieces.create_index(
+            [("send_at", 1), ("authority", 1)], name="waiting", partialFilterExpression=_WAITS
+        )
+        await self._pieces.create_index(
+            [("authority", 1), ("batch", 1), ("send_at", 1)], name="waiting_of", partialFilterExpression=_WAITS
+        )
         await self._pieces.create_index([("at", 1)], sparse=True)
+        # Of no use but to the release before, which may run beside this one.
         await self._pieces.create_index([("batch", 1)], sparse=True)
-        await self._pieces.create_index([("authority", 1), ("at", 1)])
-        await self._pieces.create_index([("done_at", 1)], expireAfterSeconds=int(KEEP.total_seconds()))
+        forgotten = int(KEEP.total_seconds())
+        await self._pieces.create_index([("done_at", 1)], name="forgotten", sparse=True, expireAfterSeconds=forgotten)
+        for name in _SUPERSEDED:
+            with suppress(OperationFailure):  # there is none
+                await self._pieces.drop_index(name)
 
     async def add(self, waiting: Iterable[Waits], send_at: datetime) -> None:
-        """Keep what is to be told. What was kept before, told or not, stays as it is."""
-        writes = [
-            UpdateOne({"_id": one.id}, {"$setOnInsert": _document(one) | {"send_at": send_at}}, upsert=True)
-            for one in waiting
-        ]
-        if writes:
-            await self._pieces.bulk_write(writes, ordered=False)
+        """Keep what is to be told. What was kept before, told or not, stays as it is.
+
+        Nearly all of it is new: to insert it, and be told which is not, is cheaper than to look first.
+        """
+        documents = [_document(one) | {"_id": one.id, "send_at": send_at} for one in waiting]
+        try:
+            if documents:
+                await self._pieces.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            codes = {one["code"] for one in error.details["writeErrors"]}
+            if codes != {_THERE_ALREADY} or error.details["writeConcernErrors"]:
+                raise
 
     async def take(self, now: datetime) -> Turn | None:
         """Take the turn of the authority that has waited longest; nothing when nobody waits whom others let alone."""
-        passed = list[str]()
+        passed = set[str]()
         for _ in range(_MOST_LOOKS):
-            waits = {"send_at": {"$lte": now}, "authority": {"$nin": passed}}
-            first = await self._pieces.find_one(waits, {"authority": 1}, sort=[("send_at", 1)])
+            waits = {"send_at": {"$lte": now}, "authority": {"$nin": sorted(passed)}}
+            # Nothing but what the index holds: however much waits for those who are passed over, no notice is read.
+            first = await self._pieces.find_one(waits, {"_id": 0, "authority": 1}, sort=[("send_at", 1)])
             if first is None:
                 return None
             turn = Turn(first["authority"], secrets.token_hex(8))
             if await self._is_free(turn, now):
                 return turn
-            passed.append(turn.authority)
+            passed |= {turn.authority, *await self._attended(now)}
         return None
+
+    async def _attended(self, now: datetime) -> list[str]:
+        """Return whom others attend to, or nobody may yet."""
+        return [str(found["_id"]) async for found in self._turns.find({"until": {"$gt": now}}, {"_id": 1})]
 
     async def _is_free(self, turn: Turn, now: datetime) -> bool:
         mine = {"$set": {"token": turn.token, "until": now + self._lease}}
         try:
-            await self._turns.update_one({"_id": turn.authority, "until": {"$lte": now}}, mine, upsert=True)
+            await self._soon_turns.update_one({"_id": turn.authority, "until": {"$lte": now}}, mine, upsert=True)
         except DuplicateKeyError:
             return False
         return True
 
     async def holds(self, turn: Turn, now: datetime) -> bool:
-        """Renew the turn; say whether it stood."""
+        """Renew the turn, about to send; say whether it stood: to a majority of the database."""
         mine = {"_id": turn.authority, "token": turn.token}
         renewed = await self._turns.update_one(mine, {"$set": {"until": now + self._lease}})
         return renewed.matched_count == 1
 
-    async def leave(self, turn: Turn) -> None:
-        """End the turn."""
-        await self._turns.delete_one({"_id": turn.authority, "token": turn.token})
+    async def leave(self, turn: Turn, until: datetime | None = None) -> None:
+        """End the turn; until then nobody has the next one: what waits stays as it is, however much it is."""
+        mine = {"_id": turn.authority, "token": turn.token}
+        if until:
+            await self._soon_turns.update_one(mine, {"$set": {"until": until}, "$unset": {"token": ""}})
+        else:
+            await self._soon_turns.delete_one(mine)
 
-    async def of(self, turn: Turn, now: datetime) -> list[Waits]:
+    async def of(self, turn: Turn, now: datetime, soon: datetime) -> list[Waits]:
         """Return what is to be told to the authority: what was bound together before, or else all that is not yet.
 
-        What waits for more to come is told with what is due: it has come.
+        What waits for more to come, and would have waited no longer than until `soon`, is told with what is due: it
+        has come. So however much happens, an authority has about one mail in the time for which it is gathered.
         """
+        mine: Document = {"authority": turn.authority}
         due = {"send_at": {"$lte": now}}
-        # What has been told is not looked at: it has no `at` any more.
-        mine: Document = {"authority": turn.authority, "at": {"$lte": now}}
-        bound = await self._pieces.find_one({**mine, **due, "batch": {"$exists": True}}, {"batch": 1}, sort=[("at", 1)])
+        bound = await self._pieces.find_one({**mine, **due, "batch": {"$gt": ""}}, {"_id": 0, "batch": 1})
         if bound:
-            wanted = {"batch": bound["batch"]}
+            wanted = {**mine, **_WAITS, "batch": bound["batch"]}
         else:
-            wanted = {**mine, "batch": {"$exists": False}, "$or": [due, {"daily": False, "tries": 0}]}
-        found = self._pieces.find(wanted).sort([("send_at", 1), ("_id", 1)]).limit(MOST)
-        return [_waits(dict(one)) async for one in found]
+            with_it = [due, {"daily": False, "tries": 0}]
+            wanted = {**mine, "batch": {"$exists": False}, "send_at": {"$lte": soon}, "$or": with_it}
+        found = self._pieces.find(wanted).sort([("send_at", 1)]).limit(MOST)
+        # In an order that no try changes.
+        return sorted([_waits(dict(one)) async for one in found], key=lambda one: (one.at, one.id))
 
     async def bind(self, waiting: Sequence[Waits], turn: Turn) -> str | None:
         """Bind together what one mail is to tell; return how that is called, or nothing if another bound some of it."""
         if waiting[0].batch:
             return waiting[0].batch
-        these = _these(waiting)
-        await self._pieces.update_many({**these, "batch": {"$exists": False}}, {"$set": {"batch": turn.token}})
-        mine = await self._pieces.count_documents({**these, "batch": turn.token})
-        return turn.token if mine == len(waiting) else None
+        free = {**_these(waiting), "batch": {"$exists": False}}
+        bound = await self._pieces.update_many(free, {"$set": {"batch": turn.token}})
+        return turn.token if bound.matched_count == len(waiting) else None
 
     async def put_off(self, waiting: Sequence[Waits], until: datetime) -> None:
         """Have these wait for the summary of the day."""
         await self._pieces.update_many(_these(waiting), {"$set": {"send_at": until, "at": until, "daily": True}})
 
-    async def later(self, waiting: Sequence[Waits], until: datetime, *, tried: bool) -> None:
-        """Have these tried again then."""
-        change = {"$set": {"send_at": until}, "$inc": {"tries": int(tried)}}
+    async def later(self, waiting: Sequence[Waits], until: datetime) -> None:
+        """Have these, which were tried, tried again then."""
+        change = {"$set": {"send_at": until}, "$inc": {"tries": 1}}
         await self._pieces.update_many(_these(waiting), change)
 
     async def told(self, waiting: Sequence[Waits], now: datetime) -> None:
-        """Note that these have been told, or are no longer worth it."""
-        await self._pieces.update_many(_these(waiting), {"$set": {"done_at": now}, "$unset": _DONE})
+        """Note that these have been told, or are no longer worth it. What the mail is remembered by says it, too."""
+        await self._soon_pieces.update_many(_these(waiting), {"$set": {"done_at": now}, "$unset": _DONE})
 
     async def dated(self, ids: Iterable[str]) -> list[Told]:
         """Return those notices of `ids`, told or not, that ask for something until a date."""
@@ -174,7 +204,7 @@ class Waiting:
 
 
 def _these(waiting: Sequence[Waits]) -> Document:
-    return {"_id": {"$in": [one.id for one in waiting]}, "send_at": {"$exists": True}}
+    return {"_id": {"$in": [one.id for one in waiting]}, **_WAITS}
 
 
 def _document(waits: Waits) -> Document:
@@ -185,9 +215,8 @@ def _document(waits: Waits) -> Document:
         case Undeliverable(_, about):
             return {"kind": "undeliverable", "stage": "undeliverable", "about": about, **common}
         case Told() as told:
-            document = {**asdict(told), "stage": "notice", **common}
-            del document["id"]
-            return document
+            more = {"version": told.version, "due": told.due, "area": told.area, "traceparent": told.traceparent}
+            return {"kind": told.kind, "stage": "notice", "case": told.case, **more, **common}
 
 
 def _waits(found: dict[str, Any]) -> Waits:

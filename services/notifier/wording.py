@@ -228,6 +228,8 @@ def code_of(step: Step) -> str:
 
 def shown(words: str) -> str:
     """Return a number or a name so that it can do no harm: one line, nothing invisible, not endlessly long."""
+    if words.isascii() and words.isprintable() and "  " not in words and len(words) <= _LONGEST:
+        return words.strip()  # as case numbers are: nothing to look for, letter by letter
     seen = "".join(letter if unicodedata.category(letter)[0] != "C" else " " for letter in words)
     line = " ".join(seen.split())
     short = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"

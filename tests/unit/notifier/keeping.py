@@ -55,6 +55,8 @@ class Keeping:
     emails_kept: dict[str, Email] = field(default_factory=dict)
     put_off_until: list[datetime] = field(default_factory=list)
     notices_kept: list[Told] = field(default_factory=list)
+    let_alone_until: datetime | None = None
+    looked_at: int = 0
 
     @property
     def store(self) -> Any:
@@ -69,7 +71,7 @@ class Keeping:
     async def claim(self, now: datetime) -> Claim | None:
         return Claim(CASE, 1, "token", self.steps.pop(0), self.tries, AREA, self.begun) if self.steps else None
 
-    async def holds(self, held: Claim | Turn, now: datetime) -> bool:
+    async def holds(self, held: Claim | Turn, now: datetime, *, to_send: bool = True) -> bool:
         return self.stands()
 
     async def settle(self, claim: Claim) -> None:
@@ -89,9 +91,11 @@ class Keeping:
         self.put_off_until.append(send_at)
 
     async def take(self, now: datetime) -> Turn | None:
-        return Turn(self.waiting_ones[0].authority, "turn") if self.waiting_ones else None
+        let_alone = self.let_alone_until and self.let_alone_until > now
+        return Turn(self.waiting_ones[0].authority, "turn") if self.waiting_ones and not let_alone else None
 
-    async def of(self, turn: Turn, now: datetime) -> list[Waits]:
+    async def of(self, turn: Turn, now: datetime, soon: datetime) -> list[Waits]:
+        self.looked_at += len(self.waiting_ones)
         return list(self.waiting_ones)
 
     async def bind(self, waiting: Sequence[Waits], turn: Turn) -> str:
@@ -102,7 +106,7 @@ class Keeping:
         self.put_off_until.append(until)
         self.waiting_ones = [one for one in self.waiting_ones if one not in waiting]
 
-    async def later(self, waiting: Sequence[Waits], until: datetime, *, tried: bool) -> None:
+    async def later(self, waiting: Sequence[Waits], until: datetime) -> None:
         self.ended.append("later")
         self.waiting_ones.clear()
 
@@ -110,8 +114,10 @@ class Keeping:
         self.ended.append("told")
         self.waiting_ones = [one for one in self.waiting_ones if one not in waiting]
 
-    async def leave(self, turn: Turn) -> None:
-        """Nobody else waits for it."""
+    async def leave(self, turn: Turn, until: datetime | None = None) -> None:
+        self.let_alone_until = until
+        if until:
+            self.ended.append("let alone")
 
     async def recorded(self, ids: list[str]) -> set[str]:
         return set(ids) & self.emails_kept.keys()
@@ -138,6 +144,9 @@ class Keeping:
 
     async def preferences(self, authority: str) -> Preferences:
         return self.wishes
+
+    async def free_at(self, domains: Iterable[str], now: datetime) -> datetime:
+        return min(self.slots.get(domain, now) for domain in domains)
 
     async def slot(self, domain: str, now: datetime) -> datetime:
         return self.slots.get(domain, now)

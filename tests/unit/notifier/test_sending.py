@@ -76,6 +76,37 @@ async def test_a_mail_whose_domain_has_had_enough_for_now_waits_without_a_try() 
     assert keeping.ended == ["not yet"]
 
 
+async def test_an_authority_whose_domain_has_had_enough_is_let_alone_and_nothing_that_waits_is_looked_at() -> None:
+    """Nor put off piece by piece: its turn comes when there is a place again, and then it is told everything."""
+    keeping, server = Keeping([], [news("accepted"), news("replied")], slots={"x.example": NOW + DAY}), Server()
+    assert await sending(keeping, server).turn() is False
+    assert (keeping.ended, keeping.looked_at, server.mails) == (["let alone"], 0, [])
+    assert await sending(keeping, server).turn() is False
+    assert keeping.ended == ["let alone"]
+    keeping.slots.clear()
+    await sending(keeping, server, NOW + DAY).turn()
+    assert (keeping.ended, len(server.mails)) == (["let alone", "told"], 2)
+
+
+async def test_what_one_domain_has_no_place_for_is_not_put_off_piece_by_piece() -> None:
+    """The address that has its mail does not get it again; the other one's turn comes when there is a place."""
+    contact = replace(CONTACT, addresses=("a@x.example", "b@y.example"))
+    keeping, server = Keeping([], [news("replied")], contact=contact, slots={"x.example": NOW + DAY}), Server()
+    await sending(keeping, server).turn()
+    assert (keeping.ended, keeping.let_alone_until, len(keeping.waiting_ones)) == (["let alone"], NOW + DAY, 1)
+    keeping.slots.clear()
+    await sending(keeping, server, NOW + DAY).turn()
+    assert [mail["To"] for mail in server.mails] == ["b@y.example", "a@x.example"]
+
+
+@pytest.mark.parametrize("late", [0 * DAY, 1 * DAY], ids=["for the summary", "with what is late"])
+async def test_a_step_whose_claim_has_passed_on_does_not_wait_to_be_told(late: timedelta) -> None:
+    """Whoever has it now may have sent its mail."""
+    keeping = Keeping([step("reminder", urgent=False)], stands=lambda: False, wishes=DAILY if not late else Preferences())
+    await sending(keeping, Server(), NOW + late).turn()
+    assert keeping.ended == ["released"]
+
+
 async def test_a_second_try_leaves_out_who_has_the_mail() -> None:
     """After one of two addresses was postponed, only that one is tried again."""
     keeping, server = Keeping([step()]), Server({"a@x.example": Postponed("450 later")})
