@@ -7,6 +7,7 @@ from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHead
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from email.utils import format_datetime
+from functools import cache
 from typing import Final
 
 from contracts.identity import derived_uuid
@@ -40,8 +41,18 @@ class _Subject(UniqueUnstructuredHeader):
         return f"Subject: {encoded}{policy.linesep}"
 
 
+class _Headers(HeaderRegistry):
+    """Which class a header has. Python's own makes a new one for each header of each mail."""
+
+    @cache  # noqa: B019 - there is one registry, and a mail has some twenty headers
+    def __getitem__(self, name: str) -> type:
+        """Return the class for a name."""
+        made: type = super().__getitem__(name)
+        return made
+
+
 def _policy() -> Policy:
-    headers = HeaderRegistry()
+    headers = _Headers()
     headers.map_to_type("subject", _Subject)  # type: ignore[arg-type]  # the registry adds BaseHeader
     return SMTP.clone(header_factory=headers)
 

@@ -102,7 +102,9 @@ async def test_what_one_domain_has_no_place_for_is_not_put_off_piece_by_piece() 
 @pytest.mark.parametrize("late", [0 * DAY, 1 * DAY], ids=["for the summary", "with what is late"])
 async def test_a_step_whose_claim_has_passed_on_does_not_wait_to_be_told(late: timedelta) -> None:
     """Whoever has it now may have sent its mail."""
-    keeping = Keeping([step("reminder", urgent=False)], stands=lambda: False, wishes=DAILY if not late else Preferences())
+    keeping = Keeping(
+        [step("reminder", urgent=False)], stands=lambda: False, wishes=DAILY if not late else Preferences()
+    )
     await sending(keeping, Server(), NOW + late).turn()
     assert keeping.ended == ["released"]
 
