@@ -99,7 +99,7 @@ def inbox(url: Url, count: Annotated[int, typer.Option(help="Stop after so many 
 
 
 @legislation_app.command()
-def publish(folders: list[Path], url: Url) -> None:
+def publish(folders: list[Path], url: Url, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Publish the areas in FOLDERS, all or, when one cannot be read, none. A published version cannot be changed."""
     areas = _loaded(folders)
 
@@ -107,9 +107,13 @@ def publish(folders: list[Path], url: Url) -> None:
         async with System(url) as system:
             for area in areas:
                 await publishing.publish(system, area)
-                console.print(f"{area.code} version {area.version}: published in {len(area.texts)} languages")
+                if not as_json:
+                    console.print(f"{area.code} version {area.version}: published in {len(area.texts)} languages")
 
     _run(run())
+    if as_json:
+        told = [{"area": one.code, "version": one.version, "languages": sorted(one.texts)} for one in areas]
+        print(json.dumps(told))
 
 
 @legislation_app.command()

@@ -82,7 +82,9 @@ async def _all_cases(url: str, authority: str, user: str, *, open_only: bool) ->
 
 
 @cases_app.command()
-def export(case: str, folder: Path, url: Url, authority: Authority, user: UserId = "imi") -> None:
+def export(
+    case: str, folder: Path, url: Url, authority: Authority, user: UserId = "imi", *, as_json: AsJson = False
+) -> None:
     """Write a case's whole trail into FOLDER: <case>.json, and <case>.html to be read and printed."""
 
     async def ask() -> Any:
@@ -94,6 +96,9 @@ def export(case: str, folder: Path, url: Url, authority: Authority, user: UserId
     written = [folder / f"{case}.json", folder / f"{case}.html"]
     written[0].write_text(proof.model_dump_json(indent=2, exclude_none=True) + "\n")
     written[1].write_text(page_of(proof))
+    if as_json:
+        print(json.dumps({"steps": len(proof.steps), "whole": proof.whole, "files": list(map(str, written))}))
+        raise typer.Exit(not proof.whole)
     console.print(
         f"{len(proof.steps)} steps, chain {'whole' if proof.whole else 'BROKEN'}: {', '.join(map(str, written))}"
     )

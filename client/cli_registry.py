@@ -101,21 +101,21 @@ def _show(faults: Sequence[authorities.Fault]) -> None:
 
 
 @vocabulary_app.command("import")
-def import_vocabulary(files: list[Path], url: Url) -> None:
+def import_vocabulary(files: list[Path], url: Url, *, as_json: AsJson = False) -> None:
     """Load the terms in FILES (CSV: a column `code`, and a column of labels for each language), as the operator.
 
     Nothing is sent while anything is wrong. Repeating it changes nothing.
     """
-    _load(url, lambda: [(vocabulary.name_of(file), vocabulary.read(file)) for file in files])
+    _load(url, lambda: [(vocabulary.name_of(file), vocabulary.read(file)) for file in files], as_json=as_json)
 
 
 @vocabulary_app.command()
-def options(folder: Path, item: str, url: Url) -> None:
+def options(folder: Path, item: str, url: Url, *, as_json: AsJson = False) -> None:
     """Load the options of an ITEM of the legislation in FOLDER as terms, with the texts that they have there."""
-    _load(url, lambda: [((area := load_area(folder)).code, vocabulary.options_of(area, item))])
+    _load(url, lambda: [((area := load_area(folder)).code, vocabulary.options_of(area, item))], as_json=as_json)
 
 
-def _load(url: str, read: Callable[[], list[tuple[str, list[Term]]]]) -> None:
+def _load(url: str, read: Callable[[], list[tuple[str, list[Term]]]], *, as_json: bool) -> None:
     try:
         vocabularies = read()
     except (vocabulary.BadTerms, LegislationError, OSError) as error:
@@ -126,10 +126,13 @@ def _load(url: str, read: Callable[[], list[tuple[str, list[Term]]]]) -> None:
         async with System(url) as system:
             for name, terms in vocabularies:
                 await vocabulary.load(system, name, terms)
-                console.print(f"{name}: {len(terms)} terms")
+                if not as_json:
+                    console.print(f"{name}: {len(terms)} terms")
 
     try:
         asyncio.run(run())
     except (Refused, TimeoutError, LaneFull, *importing.LOST) as error:
         console.print(f"{type(error).__name__}: {error}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
+    if as_json:
+        print(json.dumps([{"vocabulary": name, "terms": len(terms)} for name, terms in vocabularies]))
