@@ -29,7 +29,7 @@ from services.casework.knowledge import Area, Authority, Now
 from services.casework.lifecycle import decide
 from services.casework.settings import Settings
 from services.casework.store import Store
-from services.casework.views import view_of
+from services.casework.views import notices_of, view_of
 from services.chassis import mongo
 from services.chassis.desk import done, refused
 from services.chassis.intake import Command
@@ -165,7 +165,13 @@ class Casework:
         shown = view_of(case, body.authority, history[-1], 1)
         await self._show(command, done(command, reader=body.authority, case=shown), self._update(case, body, history))
         dates = Dates(
-            case=case.id, version=case.version, area=case.area, at=history[-1]["at"], deadlines=deadlines_of(case)
+            case=case.id,
+            version=case.version,
+            area=case.area,
+            state=case.state,
+            at=history[-1]["at"],
+            deadlines=deadlines_of(case),
+            notices=notices_of(case, history[-1]),
         )
         message_id = derived_uuid("dates", case.id, str(case.version))
         await self._out.message("dates", dates, message_id, command.message_id)

@@ -64,7 +64,10 @@ class Counted:
                 before = messages.get(stream, (0.0, 0.0))
                 messages[stream] = before[0] + number, before[1] + size
         with _database(exchange) as client:
-            return cls(messages, client.admin.command("serverStatus")["opcounters"])
+            done = client.admin.command("serverStatus")["opcounters"]
+            made = client["casework"]["cases"].estimated_document_count()
+        # The server counts a case that is made by a write of a revision as an update.
+        return cls(messages, {"insert": done["insert"] + made, "update": done["update"] - made})
 
     def shape(self, before: Self, cases: int, commands: tuple[int, int], exchange: Exchange) -> Shape:
         """Return what each of so many cases came to since `before`; `commands` are their number and bytes."""

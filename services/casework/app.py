@@ -1,6 +1,7 @@
 """Casework's process."""
 
 import functools
+from datetime import timedelta
 
 import uvloop
 
@@ -50,7 +51,10 @@ async def main() -> None:
     feed.on(AreaPublished, store.area_published)
     replay.on(Replayed, store.replayed)
     comparing = Comparing(replay, store.compare, settings.compare_every)
-    sweeper, scoreboard = Sweeper(store, replay, keys, settings.epoch), Scoreboard(store)
+    sweeper, scoreboard = (
+        Sweeper(store, replay, keys, settings.epoch),
+        Scoreboard(store, rest=timedelta(seconds=settings.count_every)),
+    )
     loops = [
         Loop("sweeping", restored.when_caught_up(sweeper.turn), settings.sweep_every),
         Loop("figures", Figures(scoreboard).turn, EVERY),

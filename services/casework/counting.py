@@ -1,6 +1,7 @@
 """Casework's counters: the scoreboard's, by state, area and month; and how many cases are open now, and where."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo import UpdateOne
@@ -15,12 +16,16 @@ from services.chassis.mongo import Document
 class Scoreboard(Counting):
     """Counts cases."""
 
-    def __init__(self, store: Store) -> None:
-        """Count the cases of `store`."""
+    def __init__(self, store: Store, rest: timedelta = timedelta(0)) -> None:
+        """Count the cases of `store` that have not changed for the time of a `rest`: most then change no more."""
         fields = ("score", "counted", "open", "area", "state", "overdue", "standing")
         counters = [(store.counters, added), (store.standings, moved)]
-        super().__init__(store.collection, fields, _counted, counters)
+        super().__init__(store.collection, fields, _counted, counters, self._at_rest)
         self._store = store
+        self._rest = rest
+
+    def _at_rest(self) -> Document:
+        return {"changed_at": {"$lte": datetime.now(UTC) - self._rest}} if self._rest else {}
 
     async def begin_counting(self) -> None:
         """Make the index, and have counted what is open since before there were these counters."""

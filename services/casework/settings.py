@@ -25,7 +25,7 @@ class Settings(ServiceSettings):
     sweep_every: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Seconds after which a replica looks again for what is due."""
     count_every: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    """Seconds after which it counts again, for the scoreboard, what has moved."""
+    """Seconds after which it counts again, for the scoreboard, what has moved and then rested for so long."""
 
     def roots(self) -> list[bytes]:
         """Return the root keys, the one that wraps first. Raises ValueError, without quoting them."""

@@ -33,12 +33,18 @@ class Counting:
         fields: Sequence[str],
         counted: Callable[[Stored], Document],
         counters: Sequence[tuple[Collection, Adding]],
+        at_rest: Callable[[], Document] = dict,
     ) -> None:
-        """`fields` are read of each; `counted` says what to write down in it; each of `counters` gets its additions."""
+        """`fields` are read of each; `counted` says what to write down in it; each of `counters` gets its additions.
+
+        Only what `at_rest` finds is counted: what moves on while it is counted has all that are counted with it
+        counted anew.
+        """
         self.documents = documents
         self._fields = dict.fromkeys(("rev", *fields), 1)
         self._counted = counted
         self._counters = counters
+        self._at_rest = at_rest
 
     async def prepare(self, all_of: Mapping[str, Any]) -> None:
         """Make the index, and mark once whatever was written before there were these counters: what `all_of` finds."""
@@ -56,7 +62,8 @@ class Counting:
 
     async def batch(self) -> int:
         """Count so many at once at the most; return how many: none when another replica counts the same ones."""
-        moved = [document async for document in self.documents.find({MARK: True}, self._fields).limit(AT_ONCE)]
+        wanted = {MARK: True, **self._at_rest()}
+        moved = [document async for document in self.documents.find(wanted, self._fields).limit(AT_ONCE)]
         if not moved:
             return 0
         async with self.documents.database.client.start_session() as session:

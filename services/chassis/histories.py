@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from pymongo import InsertOne, UpdateOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
@@ -190,13 +190,18 @@ class _Draft:
     def changed(self) -> bool:
         return bool(self.new_entries or self.new_refusals)
 
-    def operation(self, projection: Projection) -> InsertOne[Mapping[str, Any]] | UpdateOne:
+    def operation(self, projection: Projection) -> ReplaceOne[Mapping[str, Any]] | UpdateOne:
+        """A new document is written as if one without a revision were replaced: there is none, whatever is there.
+
+        So a group is one command to the server, which waits for the journal once; an insert would be another.
+        """
         fields = projection(self.id, tuple(self.history)) if self.history else {"expires": _now() + TOMBSTONES_KEPT}
         if not self.rev:
             whole: Document = {"_id": self.id, "rev": 1, "history": self.new_entries, "refused": self.new_refusals}
             if self.secret:
                 whole["secret"] = self.secret
-            return InsertOne({**whole, **fields} if self.history else _tombstone(whole, fields))
+            made = {**whole, **fields} if self.history else _tombstone(whole, fields)
+            return ReplaceOne({"_id": self.id, "rev": 0}, made, upsert=True)
         push: Document = {"history": {"$each": self.new_entries}} if self.new_entries else {}
         if self.new_refusals:
             push["refused"] = {"$each": self.new_refusals, "$slice": -REFUSALS_KEPT}

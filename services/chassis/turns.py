@@ -37,6 +37,10 @@ class Turns:
         """Whether anything waits."""
         return bool(self._lanes)
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return sum(len(waiting) for waiting in self._lanes.values())
+
     @property
     def since(self) -> float | None:
         """When the one that waits longest was taken, if any waits."""

@@ -25,13 +25,19 @@ RECONNECT_AFTER = 0.5
 class Worker:
     """Consumes the queues that `queues` names (asked twice a second), and hands what waits to `handle` in groups."""
 
-    def __init__(self, url: str, exchange: str, queues: Queues, handle: Handler, at_most: int = GROUP) -> None:
-        """`exchange` is the only one that this service may write; a group has `at_most` so many."""
+    def __init__(
+        self, url: str, exchange: str, queues: Queues, handle: Handler, at_most: int = GROUP, *, gather: float = 0.0
+    ) -> None:
+        """`exchange` is the only one that this service may write; a group has `at_most` so many.
+
+        Fewer wait for more to come, for `gather` seconds.
+        """
         self._url = url
         self._exchange = exchange
         self._queues = queues
         self._handle = handle
         self._at_most = at_most
+        self._gather = gather
         self._session: Serving | None = None
         self._tried = dict[str, Tried]()
         self._stopping = asyncio.Event()
@@ -78,7 +84,9 @@ class Worker:
             await first(self._stopping.wait(), asyncio.sleep(RECONNECT_AFTER * random.uniform(0.5, 2)))  # noqa: S311
 
     async def _serve(self, session: Session) -> None:
-        serving = self._session = Serving(session, self._queues, self._handle, self._at_most, self._tried)
+        serving = self._session = Serving(
+            session, self._queues, self._handle, self._at_most, self._tried, gather=self._gather
+        )
         try:
             await serving.run(self._stopping)
         finally:

@@ -2,7 +2,9 @@
 
 import functools
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import uvloop
 
@@ -29,6 +31,8 @@ from services.notifier.smtp import couriers
 from services.notifier.store import Store
 
 NAME = "notifier"
+GATHER_DATES_FOR: Final = timedelta(seconds=1)
+"""So long dates wait for newer ones of the same case, of which the newest alone are planned by. No date is as near."""
 
 
 def sending_of(settings: Settings, store: Store, waits: Callable[[], Awaitable[bool]]) -> Sending:
@@ -91,12 +95,13 @@ async def main() -> None:
     async def dates() -> list[str]:
         return [f"{NAME}.dates"]
 
+    gather = min(GATHER_DATES_FOR, settings.gather_for).total_seconds()
     desk, planner = Desk(COMMANDS, settings.max_body, Clerk(store)), Planner(store, settings.gather_for)
     sending = sending_of(settings, store, restored.catching_up)
     loops = [Loop("figures", Figures(store, now).turn, EVERY), *bounces_of(settings, store, sending)]
     parts = Parts(
         broker,
-        workers=[Worker(url, NAME, lanes, desk), Worker(url, NAME, dates, planner)],
+        workers=[Worker(url, NAME, lanes, desk), Worker(url, NAME, dates, planner, gather=gather)],
         probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, sending.runs, comparing.runs],
         prepare=[store.prepare],
         begin=[sending.begin, comparing.begin, *(loop.begin for loop in loops)],

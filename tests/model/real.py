@@ -9,7 +9,7 @@ import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, cast
 
-from pymongo import InsertOne
+from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
 from pymongo.results import BulkWriteResult
 
@@ -88,7 +88,7 @@ class Documents:
 
     def write(self, operation: Any) -> bool | dict[str, Any]:
         """Carry out one operation: say whether it matched, or which key was in its way."""
-        if isinstance(operation, InsertOne):
+        if isinstance(operation, ReplaceOne):  # of revision 0, which no document has: made, or in the way
             document = dict(operation._doc)
             if document["_id"] in self.stored:
                 return {"_id": document["_id"]}
@@ -124,7 +124,7 @@ class _Seen:
         errors = [
             {"index": index, "code": 11000, "keyValue": one} for index, one in enumerate(said) if isinstance(one, dict)
         ]
-        matched = sum(one is True for one, op in zip(said, operations, strict=True) if not isinstance(op, InsertOne))
+        matched = sum(one is True for one, op in zip(said, operations, strict=True) if not isinstance(op, ReplaceOne))
         if errors:
             raise BulkWriteError({"writeErrors": errors, "writeConcernErrors": [], "nMatched": matched})
         return BulkWriteResult({"nMatched": matched}, acknowledged=True)
