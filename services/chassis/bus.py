@@ -8,18 +8,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import aiormq
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel
 from aiormq.exceptions import PublishError
-from pamqp.commands import Basic
 
 from contracts.topology import MAX_MESSAGE_SIZE
 from services.chassis import metrics
 from services.chassis.faults import BROKER_AWAY
+from services.chassis.outbox import Outbox
 
 PUBLISH_TIMEOUT = 30.0
 """Seconds for a confirm. A publish that takes longer ends the session; its cause is delivered again."""
@@ -61,7 +60,7 @@ class Session:
         """Wrap what `open_session` opened."""
         self._inbound = inbound
         self._outbound = outbound
-        self._exchange = exchange
+        self._outbox = Outbox(outbound, exchange)
 
     async def publish(self, message: Outgoing) -> None:
         """Publish persistently; return when the broker has it safe in a queue.
@@ -71,25 +70,9 @@ class Session:
         """
         if len(message.body) > MAX_MESSAGE_SIZE:
             raise TooLarge
-        properties = Basic.Properties(
-            content_type="application/json",
-            delivery_mode=2,
-            message_id=message.message_id,
-            correlation_id=message.correlation_id,
-            message_type=message.type,
-            timestamp=datetime.now(UTC),
-            headers=dict(message.headers),
-        )
         try:
             async with asyncio.timeout(PUBLISH_TIMEOUT):
-                await self._outbound.basic_publish(
-                    message.body,
-                    exchange=self._exchange,
-                    routing_key=message.routing_key,
-                    properties=properties,
-                    mandatory=True,
-                    wait=False,
-                )
+                await self._outbox.put(message)
         except PublishError as error:
             raise Unroutable(message.routing_key) from error
         # What is parked keeps the type that its sender gave it: no label for that.
