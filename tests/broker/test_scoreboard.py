@@ -159,3 +159,20 @@ async def test_a_counting_that_another_overtakes_counts_nothing_twice(store: Sto
     assert group["figures"]["requests"] == 1
     assert set(group["figures"]) <= set(FIGURES)
     assert KNOWN[RECIPIENT].side.country == group["country"]
+
+
+async def test_a_case_is_counted_once_it_rests(store: Store) -> None:
+    """What has just changed waits, and says so; nothing of it is lost."""
+    told = history(random.Random(5))
+    await _keep(store, {"a": told[:1]}, 1)
+    just_now = datetime.now(UTC)
+    await store.collection.update_one({"_id": "a"}, {"$set": {"changed_at": just_now}})
+    patient = Scoreboard(store, rest=timedelta(hours=1))
+    await patient.turn()
+    assert await patient.groups("2000-01", "2100-01") == []
+    assert await patient.waiting() == 1
+    await store.collection.update_one({"_id": "a"}, {"$set": {"changed_at": just_now - timedelta(hours=2)}})
+    await patient.turn()
+    assert await patient.waiting() == 0
+    (group,) = await patient.groups("2000-01", "2100-01")
+    assert group["figures"]["requests"] == 1

@@ -43,9 +43,9 @@ async def echo(group: Sequence[Delivery]) -> Sequence[Result]:
 class Running:
     """A worker's session, with the fake broker on the other side."""
 
-    def __init__(self, handle: Handle, queues: Sequence[str] = (LANE,)) -> None:
+    def __init__(self, handle: Handle, queues: Sequence[str] = (LANE,), gather: float = 0.0) -> None:
         self.session, self.stopping, self.wanted = FakeSession(), asyncio.Event(), list(queues)
-        self.serving = Serving(self.session.real, self._queues, handle)
+        self.serving = Serving(self.session.real, self._queues, handle, gather=gather)
         self.task = asyncio.create_task(self.serving.run(self.stopping))
 
     async def _queues(self) -> list[str]:
@@ -84,6 +84,26 @@ async def test_what_waits_is_handled_as_one_group_of_at_most_a_hundred() -> None
         await running.session.deliver(LANE, *crowd)
         await running.idle()
     assert groups == [[b"alone"], crowd[:100], crowd[100:]]
+
+
+async def test_what_nobody_waits_for_waits_for_company_unless_there_is_a_whole_group_of_it() -> None:
+    """Few wait for as long as was said, and those that come meanwhile are handled with them; a hundred do not wait."""
+    groups: list[list[bytes]] = []
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        groups.append([delivery.message.body for delivery in group])
+        return await echo(group)
+
+    async with Running(handle, gather=0.5) as running:
+        await running.session.deliver(LANE, b"first")
+        await asyncio.sleep(0)
+        await running.session.deliver(LANE, b"second")
+        await running.idle()
+    crowd = [str(n).encode() for n in range(100)]
+    async with Running(handle, gather=1_000.0) as running:
+        await running.session.deliver(LANE, *crowd)
+        await running.idle()
+    assert groups == [[b"first", b"second"], crowd]
 
 
 async def test_a_delivery_is_acknowledged_after_everything_it_led_to_is_published() -> None:
