@@ -31,12 +31,15 @@ class Clusters(Servers):
 
 @contextmanager
 def clusters(
-    folder: Path, epmd: Sequence[int] | None = None, more: Mapping[str, str] | None = None
+    folder: Path,
+    epmd: Sequence[int] | None = None,
+    more: Mapping[str, str] | None = None,
+    of_members: Sequence[Mapping[str, str]] = (),
 ) -> Iterator[Clusters]:
     """Have both running, as `servers` has; a later run with the same folder finds its data again.
 
-    `epmd`: see `Cluster`; `more` is added to the environment of each process. Raises as `servers`; TimeoutError after
-    two minutes.
+    `epmd`: see `Cluster`; `more` is added to the environment of each process, and `of_members` to those of MongoDB's
+    members, one by one. Raises as `servers`; TimeoutError after two minutes.
     """
     folder = folder.resolve()
     for part in ("rabbitmq", "mongodb"):
@@ -46,7 +49,8 @@ def clusters(
         stack.callback(ports.close)
         addresses = _addresses_on(ports, passwords(folder))
         rabbitmq = Cluster(folder / "rabbitmq", ports, addresses, epmd, more)
-        mongodb = Members(folder / "mongodb", ports, addresses, more)
+        added = [{**(more or {}), **one} for one in of_members or [{}] * members.MEMBERS]
+        mongodb = Members(folder / "mongodb", ports, addresses, added)
         stack.callback(both, rabbitmq.stop, mongodb.stop)
         both(rabbitmq.start, mongodb.start)
         yield Clusters(addresses, rabbitmq, mongodb)

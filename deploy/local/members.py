@@ -1,6 +1,6 @@
 """MongoDB as a replica set of three members on this machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -62,8 +62,10 @@ class Member(OneProgram):
 class Members:
     """Three members in a folder; a `Server`."""
 
-    def __init__(self, folder: Path, ports: Ports, addresses: Addresses, more: Mapping[str, str] | None = None) -> None:
-        """The folder may hold an earlier run's data. `more` is added to the members' environment."""
+    def __init__(
+        self, folder: Path, ports: Ports, addresses: Addresses, more: Sequence[Mapping[str, str]] = ({},) * MEMBERS
+    ) -> None:
+        """The folder may hold an earlier run's data. `more` is added to each member's environment."""
         self._addresses = addresses
         write_key(folder)
         folders = [folder / str(number) for number in range(MEMBERS)]
@@ -71,8 +73,8 @@ class Members:
             (one / "data").mkdir(parents=True, exist_ok=True)
             (one / "key").unlink(missing_ok=True)
             (one / "key").hardlink_to(folder / "key")
-        told = zip(folders, PORTS, strict=True)
-        self.members = tuple(Member(one, ports[name], addresses, more or {}) for one, name in told)
+        told = zip(folders, PORTS, more, strict=True)
+        self.members = tuple(Member(one, ports[name], addresses, added) for one, name, added in told)
 
     def start(self) -> None:
         """See `Server`; returns when there is a primary, and everybody else follows it."""

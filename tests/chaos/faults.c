@@ -1,15 +1,20 @@
-/* What cannot be done to a process from outside: a clock that jumps, and a disk that is slow.
+/* What cannot be done to a process from outside: a clock that jumps, a disk that is slow, and another way to a server.
  *
  * Loaded before libc (LD_PRELOAD). Two files of eight bytes, mapped into memory, say how much: IMI_TEST_CLOCK, seconds by
  * which the time of day is wrong; IMI_TEST_DISK, microseconds that every flush to the disk takes longer. A clock that only
- * counts on (CLOCK_MONOTONIC) is right, as it is on a machine whose time is set.
+ * counts on (CLOCK_MONOTONIC) is right, as it is on a machine whose time is set. IMI_TEST_WAYS, `port:other,port:other`,
+ * says which ports of this machine are reached by others.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,4 +92,28 @@ int fdatasync(int file)
 		real = dlsym(RTLD_NEXT, "fdatasync");
 	wait_for_the_disk();
 	return real(file);
+}
+
+static in_port_t way_to(in_port_t port)
+{
+	int one, other;
+	for (const char *ways = getenv("IMI_TEST_WAYS"); ways && sscanf(ways, "%d:%d", &one, &other) == 2;) {
+		if (one == ntohs(port))
+			return htons(other);
+		ways = strchr(ways, ',');
+		ways = ways ? ways + 1 : NULL;
+	}
+	return port;
+}
+
+int connect(int socket, const struct sockaddr *address, socklen_t length)
+{
+	static int (*real)(int, const struct sockaddr *, socklen_t);
+	if (!real)
+		real = dlsym(RTLD_NEXT, "connect");
+	if (address->sa_family != AF_INET)
+		return real(socket, address, length);
+	struct sockaddr_in by = *(const struct sockaddr_in *)address;
+	by.sin_port = way_to(by.sin_port);
+	return real(socket, (const struct sockaddr *)&by, sizeof by);
 }

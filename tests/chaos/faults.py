@@ -64,7 +64,8 @@ Do = Callable[[Stage, str], AbstractAsyncContextManager[None]]
 class Kind:
     """A kind of fault. `part` is what it is done to: two that are done to the same part are not done at once.
 
-    The part of `{}` is the target. It lasts for seconds between the two `lengths`, and `rests` so many after it.
+    The part of `{}` is the target. It lasts for seconds between the two `lengths`, and `rests` so many after it. While
+    one lasts that comes `beside`, others come to other parts.
     """
 
     do: Do
@@ -72,6 +73,7 @@ class Kind:
     part: str
     lengths: tuple[float, float] = (1.0, 5.0)
     rests: float = 3.0
+    beside: bool = False
 
 
 @asynccontextmanager
@@ -171,7 +173,7 @@ async def node_frozen(stage: Stage, number: str) -> AsyncIterator[None]:
 @asynccontextmanager
 async def node_parted(stage: Stage, number: str) -> AsyncIterator[None]:
     """A node of RabbitMQ hears nothing of the other two, nor they of it."""
-    lines = stage.between_nodes(int(number))
+    lines = stage.between(f"node-{number}")
     for line in lines:
         line.silence()
     yield
@@ -230,6 +232,18 @@ async def primary_frozen(stage: Stage, _: str) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def primary_parted(stage: Stage, _: str) -> AsyncIterator[None]:
+    """MongoDB's primary hears nothing of the other two, nor they of it; services reach all three."""
+    number = stage.servers.mongodb.members.index(await _primary(stage))
+    lines = stage.between(f"member-{number}")
+    for line in lines:
+        line.silence()
+    yield
+    await asyncio.gather(*(line.close() for line in lines))
+    await _open(lines)
+
+
+@asynccontextmanager
 async def primary_steps_down(stage: Stage, _: str) -> AsyncIterator[None]:
     """MongoDB's primary gives up being it: the others elect one."""
     member = await _primary(stage)
@@ -257,7 +271,8 @@ async def slow_disk(stage: Stage, _: str) -> AsyncIterator[None]:
 
 _NODES: Final = tuple(str(number) for number in range(NODES))
 _ANY: Final = ("all",)
-NEED_A_COMPILER: Final = frozenset({"clock ahead", "clock behind", "slow disk"})
+MINUTES: Final = (60.0, 130.0)
+NEED_A_COMPILER: Final = frozenset({"clock ahead", "clock behind", "slow disk", "primary parted"})
 """Faults that need the library of `preload`."""
 
 
@@ -267,6 +282,7 @@ def kinds(systems: list[str]) -> dict[str, Kind]:
     to_broker = tuple(f"{service} rabbitmq" for service in services)
     to_database = tuple(f"{service} mongodb" for service in SERVICES)
     members = tuple(f"{service} mongodb-{one}" for service in SERVICES for one in range(MEMBERS))
+    every = (*to_broker, *to_database, "provisioner management", "notifier smtp")
     of_systems = tuple(f"{system} rabbitmq" for system in systems)
     return {
         "service killed": Kind(killed, services, "{}", (0.0, 3.0)),
@@ -297,6 +313,9 @@ def kinds(systems: list[str]) -> dict[str, Kind]:
         "primary steps down": Kind(primary_steps_down, _ANY, "mongodb", (1.0, 2.0), 6.0),
         "member killed": Kind(member_killed, tuple(map(str, range(MEMBERS))), "mongodb", (1.0, 5.0), 6.0),
         "slow disk": Kind(slow_disk, _ANY, "disk", (3.0, 10.0)),
+        "cut for minutes": Kind(cut, every, "line {}", MINUTES, beside=True),
+        "silence for minutes": Kind(silent, every, "line {}", MINUTES, beside=True),
+        "primary parted": Kind(primary_parted, _ANY, "mongodb", (8.0, 25.0), 8.0, beside=True),
     }
 
 

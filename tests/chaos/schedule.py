@@ -3,12 +3,17 @@
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Final, Protocol
 
 CALM: Final = 5.0
 """Seconds before the first fault."""
 TOGETHER: Final = 0.5
 """The share of faults that have company."""
+BESIDE_EVERY: Final = 300.0
+"""Seconds in which each kind comes once that lasts beside all others."""
+TRIES: Final = 50
+"""Moments that are tried for such a fault, before it is left out for once."""
 
 
 class Choice(Protocol):
@@ -22,6 +27,8 @@ class Choice(Protocol):
     def lengths(self) -> tuple[float, float]: ...
     @property
     def rests(self) -> float: ...
+    @property
+    def beside(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,23 @@ def schedule(kinds: Mapping[str, Choice], seed: int, seconds: float) -> list[Pla
     """Return the faults in the order of their beginnings, all begun within so many seconds.
 
     Each kind comes before any comes again. Some have another one beside them, done to another part, that begins while
-    the first one lasts.
+    the first one lasts. Those that are made to last beside all others come whenever nothing else is done to their part.
     """
+    planned = _in_turn({name: kind for name, kind in kinds.items() if not kind.beside}, seed, seconds)
+    # A chance of their own: they change nothing of the others.
+    chance = random.Random(f"{seed} beside")
+    for name, kind in kinds.items():
+        if kind.beside:
+            for number in range(ceil(seconds / BESIDE_EVERY)):
+                since, until = number * BESIDE_EVERY, min((number + 1) * BESIDE_EVERY, seconds)
+                planned += _beside(name, kinds, (max(since, CALM), until), planned, chance)
+    return sorted(planned, key=lambda one: one.at)
+
+
+def _in_turn(kinds: Mapping[str, Choice], seed: int, seconds: float) -> list[Planned]:
     chance = random.Random(seed)
     bag, at, planned = list[str](), CALM, list[Planned]()
-    while at < seconds:
+    while at < seconds and kinds:
         first = _planned(_next(bag, kinds, chance), kinds, at, chance)
         group = [first]
         if chance.random() < TOGETHER:
@@ -54,7 +73,25 @@ def schedule(kinds: Mapping[str, Choice], seed: int, seconds: float) -> list[Pla
                 bag.insert(chance.randrange(len(bag) + 1), second.name)
         planned += group
         at = max(one.at + one.length + kinds[one.name].rests * chance.uniform(0.75, 1.25) for one in group)
-    return sorted(planned, key=lambda one: one.at)
+    return planned
+
+
+def _beside(
+    name: str, kinds: Mapping[str, Choice], when: tuple[float, float], others: list[Planned], chance: random.Random
+) -> list[Planned]:
+    """Return a fault that begins within a time, or none when its parts are never left alone for so long."""
+    for _ in range(TRIES):
+        one = _planned(name, kinds, chance.uniform(*when), chance)
+        if not any(_meet(one, other, kinds) for other in others):
+            return [one]
+    return []
+
+
+def _meet(one: Planned, other: Planned, kinds: Mapping[str, Choice]) -> bool:
+    """Say whether both are done to the same thing, one a part of the other perhaps, before it has rested."""
+    first, second = sorted((one, other), key=lambda either: either.at)
+    same = first.part.startswith(second.part) or second.part.startswith(first.part)
+    return same and second.at < first.at + first.length + kinds[first.name].rests
 
 
 def _next(bag: list[str], kinds: Mapping[str, Choice], chance: random.Random) -> str:

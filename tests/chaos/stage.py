@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from deploy.local.cluster import NODES
 from deploy.local.clusters import Clusters, clusters
 from deploy.local.exchange import PROCESSES, Exchange, Replica, exchange
 from deploy.local.members import MEMBERS
+from deploy.local.members import PORTS as MEMBERS_PORTS
 from deploy.local.ports import Ports
 from tests.chaos.directory import Directory
 from tests.chaos.preload import Dial, compiled
@@ -53,10 +55,10 @@ class Stage:
         """Every line from `name` to `other`, or to a part of it."""
         return [line for ends, line in self.lines.items() if ends.startswith(f"{name} {other}")]
 
-    def between_nodes(self, number: int) -> list[Proxy]:
-        """Every line between this node of RabbitMQ and the others, from either side."""
-        node = f"node-{number}"
-        return [line for ends, line in self.lines.items() if node in ends.split() and ends.count("node-") == 2]
+    def between(self, name: str) -> list[Proxy]:
+        """Every line between this node of RabbitMQ, or member of MongoDB, and its like, from either side."""
+        kind = name.partition("-")[0]
+        return [line for ends, line in self.lines.items() if name in ends.split() and ends.count(f"{kind}-") == 2]
 
     async def whole(self) -> None:
         """Return when every service is ready and each server has all its parts. Raises TimeoutError."""
@@ -71,13 +73,13 @@ class Stage:
 
 def line_names(systems: list[str]) -> list[str]:
     """Return the names of all lines, in this order everywhere."""
-    nodes = [f"node-{one}" for one in range(NODES)]
+    alike = ([f"node-{one}" for one in range(NODES)], [f"member-{one}" for one in range(MEMBERS)])
     return [
         *(f"{name} rabbitmq" for name in (*PROCESSES, *systems)),
         *(f"{service} mongodb-{member}" for service in SERVICES for member in range(MEMBERS)),
         "provisioner management",
         "notifier smtp",
-        *(f"{one} {other}" for one in nodes for other in nodes if one != other),
+        *(f"{one} {other}" for several in alike for one, other in permutations(several, 2)),
     ]
 
 
@@ -139,9 +141,22 @@ class _Building:
     @contextmanager
     def _servers(self, folder: Path) -> Iterator[Clusters]:
         preload = {"LD_PRELOAD": str(self._library), "IMI_TEST_DISK": str(self.disk.path)} if self.disk else {}
-        with clusters(folder, self._epmd, preload) as running:
+        with clusters(folder, self._epmd, preload, self._of_members(folder)) as running:
             self._lead(running)
             yield running
+
+    def _of_members(self, folder: Path) -> list[dict[str, str]]:
+        """Return by which lines each member reaches the others: it knows their ports from the set's configuration."""
+        folder.mkdir(parents=True, exist_ok=True)
+        ports = Ports(folder, MEMBERS_PORTS)
+        numbers = [ports[name] for name in MEMBERS_PORTS]
+        ports.close()  # the folder remembers them for the servers
+        ways: list[list[str]] = [[] for _ in numbers]
+        for one, other in permutations(range(MEMBERS), 2):
+            line = self.lines[f"member-{one} member-{other}"]
+            line.far = (numbers[other],)
+            ways[one].append(f"{numbers[other]}:{line.port}")
+        return [{"IMI_TEST_WAYS": ",".join(own)} for own in ways]
 
     def _lead(self, running: Clusters) -> None:
         """Have every line lead somewhere, and every service go by its own."""
