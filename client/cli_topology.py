@@ -13,6 +13,7 @@ from rich.table import Table
 
 from client import topology
 from client.looking import BrokerDown, Looking
+from client.remaking import NotBroken
 from client.topology_diff import Difference, Found, differences, with_systems
 from contracts.topology import VHOST
 
@@ -26,6 +27,9 @@ LookUrl = Annotated[
     str, typer.Option(envvar="IMI_MANAGEMENT_URL", help="The management API, with an account that may look.")
 ]
 Secrets = Annotated[Path, typer.Option(help="A folder: for each account a file with its password.")]
+Remade = Annotated[
+    list[str] | None, typer.Option("--remake", help="A queue that does not run, to be deleted and made again.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="What a program can read.")]
 _LISTS: Final = ("exchanges", "queues", "bindings", "policies")
 
@@ -59,14 +63,24 @@ def diff(management_url: LookUrl, *, as_json: AsJson = False) -> None:
 
 
 @topology_app.command("apply")
-def apply_topology(url: AdminUrl, secrets: Secrets) -> None:
-    """Make in a running broker whatever is missing of the topology. What is there stays as it is."""
+def apply_topology(url: AdminUrl, secrets: Secrets, remake: Remade = None) -> None:
+    """Make in a running broker whatever is missing of the topology. What is there stays as it is.
+
+    A queue that stands still, though every node runs, is named, and nothing is done to it: --remake deletes it, with
+    what is in it, and makes it again. Exit status 1 while there is one.
+    """
+    wanted = topology.definitions(topology.read_hashes(secrets))
     try:
-        asyncio.run(topology.apply(url, topology.definitions(topology.read_hashes(secrets))))
-    except ConnectionError as error:
+        broken = asyncio.run(topology.repair(url, wanted, remake or ()))
+    except (ConnectionError, NotBroken) as error:
         console.print(f"[red]{type(error).__name__}[/red]: {error}")
         raise typer.Exit(1) from error
+    for name in remake or ():
+        console.print(f"{name} was made again, and is empty.")
     console.print("The broker has the whole topology.")
+    for name in broken:
+        console.print(f"[yellow]{name} stands still[/yellow]: --remake {name} makes it again, without what is in it.")
+    raise typer.Exit(bool(broken))
 
 
 async def _differences(url: str) -> list[Difference]:

@@ -131,7 +131,7 @@ def _of_queues(queues: Iterable[Queue], services: Iterable[Service]) -> Iterator
     for queue in queues:
         service, kind = queue.name.split(".")[0], kind_of(queue.name)
         if not queue.running:
-            yield Finding("down", f"{queue.name} is not running")
+            yield Finding("down", f"{queue.name} is not running: imi topology apply")
         elif service in served and not kind.endswith(".parked") and not queue.consumers:
             yield Finding("degraded", f"nobody consumes {queue.name}")
         if kind.endswith((".commands", ".undelivered")) and queue.ready > LANE_LENGTH // 2:

@@ -1,9 +1,10 @@
 """Apply the topology to a broker. The data is in `contracts.topology`; the only tool that applies it is here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from client.account import password_hash
+from client.remaking import remake
 from contracts.topology import OPERATOR, SERVICES, Definitions, exchange_topology, system_topology
 from services.chassis.management import Management
 
@@ -28,3 +29,14 @@ async def apply(url: str, wanted: Definitions) -> None:
         await management.apply(wanted)
     finally:
         await management.close()
+
+
+async def repair(url: str, wanted: Definitions, remade: Sequence[str] = ()) -> list[str]:
+    """Make what is missing, and these broken queues again; return the broken ones that are left. Raises as `remake`."""
+    management = Management(url)
+    try:
+        broken = await remake(management, remade, wanted)
+        await management.apply(wanted)
+    finally:
+        await management.close()
+    return broken

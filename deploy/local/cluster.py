@@ -1,7 +1,6 @@
 """RabbitMQ as a cluster of three nodes on this machine."""
 
 import secrets
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,11 @@ import httpx
 from deploy.local.addresses import Addresses
 from deploy.local.ports import Ports
 from deploy.local.program import Program
-from deploy.local.rabbitmq import SERVER, STOPS_WITHIN, environment_for, epmd_on, write_private, write_settings
+from deploy.local.rabbitmq import SERVER, STOPS_WITHIN, control, environment_for, epmd_on, write_private, write_settings
 from deploy.local.server import OneProgram
 from deploy.local.waiting import both, rabbitmq_serves, until
 
 NODES = 3
-CONTROL = SERVER.with_name("rabbitmqctl")
 STARTS_WITHIN = 120
 """Seconds: three that start at once on two processors take longer than one."""
 TICK = 8
@@ -62,9 +60,7 @@ class Node(OneProgram):
 
     def control(self, *arguments: str) -> str:
         """Have `rabbitmqctl` tell the node something; return what it prints. Raises CalledProcessError."""
-        command = [str(CONTROL), "-n", self.name, "--timeout", "30", *arguments]
-        environment = self._environment | {"PATH": "/usr/bin:/bin"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+        return control(self._environment, *arguments)
 
 
 class Cluster:

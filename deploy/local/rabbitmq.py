@@ -7,6 +7,7 @@ otherwise listen on all interfaces and be shared by all runs.
 import os
 import secrets
 import signal
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from deploy.local.program import Program
 from deploy.local.waiting import rabbitmq_serves, until
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+CONTROL = SERVER.with_name("rabbitmqctl")
 NODE = "imi@localhost"
 PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
 PLUGINS = "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_auth_mechanism_ssl].\n"
@@ -79,7 +81,8 @@ class RabbitMQ:
         numbers = {name: ports[name] for name in PORTS}
         write_settings(folder, numbers, addresses, certificates=certificates)
         self._epmd = Program(epmd_on(numbers["epmd"]), folder / "epmd.log")
-        self._node = Program([str(SERVER)], folder / "start.log", environment_for(folder, numbers))
+        self._environment = environment_for(folder, numbers)
+        self._node = Program([str(SERVER)], folder / "start.log", self._environment)
 
     def start(self) -> None:
         """See `Server`."""
@@ -110,6 +113,17 @@ class RabbitMQ:
     def resume(self) -> None:
         """See `Server`."""
         self._node.signal(signal.SIGCONT)
+
+    def control(self, *arguments: str) -> str:
+        """Have `rabbitmqctl` tell the node something; return what it prints. Raises CalledProcessError."""
+        return control(self._environment, *arguments)
+
+
+def control(environment: Mapping[str, str], *arguments: str) -> str:
+    """Have `rabbitmqctl` tell the node of this environment something; return what it prints."""
+    command = [str(CONTROL), "--timeout", "30", *arguments]
+    given = {**environment, "PATH": "/usr/bin:/bin"}
+    return subprocess.run(command, env=given, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def epmd_on(port: int) -> list[str]:

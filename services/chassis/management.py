@@ -24,6 +24,9 @@ _PARTS: Final[Mapping[str, str]] = {
     "bindings": "/api/bindings/{vhost}?columns=source,destination,destination_type,routing_key,properties_key",
 }
 
+_STANDING: Final = frozenset({"down", "crashed", "stopped"})
+"""States of a queue that nobody can use."""
+
 
 class BrokerAway(ConnectionError):
     """The management API does not answer, or not yet."""
@@ -58,6 +61,19 @@ class Management:
         responses = await asyncio.gather(*(self._ask("GET", path) for path in paths))
         return {part: response.raise_for_status().json() for part, response in zip(_PARTS, responses, strict=True)}
 
+    async def queues(self, vhost: str) -> set[str]:
+        """Return the names of all queues; none where there is no such vhost yet."""
+        return {one["name"] for one in await self._states(vhost)}
+
+    async def standing_still(self, vhost: str) -> set[str]:
+        """Return the names of the queues that do not run now, if only for the moment that an election takes."""
+        return {one["name"] for one in await self._states(vhost) if one.get("state") in _STANDING}
+
+    async def whole(self) -> bool:
+        """Say whether every node of the broker runs."""
+        response = await self._ask("GET", "/api/nodes?columns=running")
+        return all(one["running"] for one in response.raise_for_status().json())
+
     async def forbid(self, user: str, vhost: str) -> None:
         """Take away whatever a user may do in a vhost."""
         await self._ask("DELETE", f"/api/permissions/{_quoted(vhost)}/{_quoted(user)}")
@@ -87,6 +103,12 @@ class Management:
         kind = "q" if binding["destination_type"] == "queue" else "e"
         names = [binding["source"], kind, binding["destination"], binding["properties_key"]]
         await self._ask("DELETE", f"/api/bindings/{_quoted(vhost)}/e/{'/'.join(map(_quoted, names))}")
+
+    async def _states(self, vhost: str) -> Listed:
+        # Only with its totals does the broker say whether a queue runs; statistics would come seconds late.
+        response = await self._ask("GET", f"/api/queues/{_quoted(vhost)}?disable_stats=true&enable_queue_totals=true")
+        found: Listed = [] if response.status_code == httpx.codes.NOT_FOUND else response.json()
+        return found
 
     async def close(self) -> None:
         """Close the connections."""

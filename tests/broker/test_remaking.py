@@ -1,0 +1,83 @@
+"""A queue whose process is gone, on the real broker: it is found, made again at the operator's word, and works."""
+
+import asyncio
+import json
+import uuid
+from pathlib import Path
+
+import pytest
+from aiormq.exceptions import DeliveryError
+
+from client.topology import ACCOUNTS
+from contracts.casework import SendRequest
+from contracts.topology import VHOST, inbox_of, lanes_of
+from deploy.local.rabbitmq import RabbitMQ
+from deploy.local.waiting import until
+from tests.acceptance.test_command_line import imi
+from tests.broker.administering import administrator
+from tests.broker.raw import Json, raw_system
+from tests.world import World
+
+pytestmark = pytest.mark.servers
+
+(LANE,) = lanes_of("casework", ["de-other"])
+INBOX = inbox_of("de-kammer")
+BREAK = (
+    '{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>)), '
+    "ra:force_delete_server(quorum_queues, amqqueue:get_pid(Q))."
+)
+"""What is told to the node: the queue's process and its data go, its name stays."""
+
+
+async def test_a_queue_that_stands_still_is_made_again_and_the_others_keep_what_is_in_them(
+    world: World, tmp_path: Path
+) -> None:
+    """Not before the operator says so, and it alone; a command that it did not take is confirmed to nobody before."""
+    broker, exchange = world.exchange.servers.rabbitmq, world.exchange
+    if not isinstance(broker, RabbitMQ):
+        pytest.skip("a queue can be broken only in a broker that is a program of this machine")
+    waits = await _one_that_waits(world)
+    broker.control("eval", BREAK.format(vhost=VHOST, queue=LANE))
+
+    message_id, body = str(uuid.uuid4()), _request(world, "de-other")
+    async with raw_system(world.url("de-other"), "de-other", listening=False) as other:
+        with pytest.raises((TimeoutError, DeliveryError)):
+            async with asyncio.timeout(2):
+                await other.command(SendRequest.TYPE, body, message_id)
+    assert f"{LANE} stands still" in await _apply(world, tmp_path, status=1)
+    assert f"{LANE} was made again" in await _apply(world, tmp_path, "--remake", LANE)
+
+    async with raw_system(world.url("de-other"), "de-other") as other:
+        await other.command(SendRequest.TYPE, body, message_id)
+        assert (await other.outcome(message_id))["status"] == "done"
+    with administrator(exchange) as management:
+        assert management.waiting(INBOX) == waits
+    assert json.loads(await _imi(world, "topology", "diff", "--json")) == []
+    await asyncio.to_thread(exchange.wait_until_ready)
+
+
+async def _apply(world: World, folder: Path, *more: str, status: int = 0) -> str:
+    for name in ACCOUNTS:
+        (folder / name).write_text(world.exchange.passwords[name])
+    return await _imi(world, "topology", "apply", "--secrets", str(folder), *more, status=status)
+
+
+async def _imi(world: World, *arguments: str, status: int = 0) -> str:
+    admin = world.exchange.addresses.rabbit_admin
+    url = world.exchange.addresses.management_url_for(admin.name, admin.password)
+    return await asyncio.to_thread(imi, *arguments, status=status, IMI_MANAGEMENT_URL=url, COLUMNS="200")
+
+
+def _request(world: World, system: str) -> Json:
+    request = world.request(authority=world.ids[system])
+    return request.model_dump(mode="json", exclude_none=True)
+
+
+async def _one_that_waits(world: World) -> int:
+    """Have something come to an inbox that nobody reads; how much is in it."""
+    with administrator(world.exchange) as management:
+        found = management.waiting(INBOX)
+        async with raw_system(world.url("de-kammer"), "de-kammer", listening=False) as kammer:
+            await kammer.command(SendRequest.TYPE, _request(world, "de-kammer"), str(uuid.uuid4()))
+        await asyncio.to_thread(until, lambda: management.waiting(INBOX) > found, "no outcome comes", 20)
+        return management.waiting(INBOX)
