@@ -11,6 +11,7 @@ from faststream.rabbit import RabbitBroker
 from prometheus_client import disable_created_metrics, make_asgi_app
 
 from services.chassis import metrics, tracing
+from services.chassis.faults import outlast
 from services.chassis.feed import Feed
 from services.chassis.loops import Loop
 from services.chassis.observing import EVERY, Observing
@@ -62,7 +63,7 @@ def assemble(parts: Parts) -> AsgiFastStream:
         parts.broker,
         logger=None,
         asgi_routes=[("/health/live", live), ("/health/ready", ready), ("/metrics", make_asgi_app())],
-        on_startup=list(parts.prepare),
+        on_startup=[_patiently(step) for step in parts.prepare],
         after_startup=[
             *(worker.start for worker in parts.workers),
             *parts.begin,
@@ -72,6 +73,15 @@ def assemble(parts: Parts) -> AsgiFastStream:
         # Before the broker closes: FastStream's own order would drop what arrives in between.
         on_shutdown=[looking.end, *parts.end, *(worker.stop for worker in parts.workers), tracing.shut_down],
     )
+
+
+def _patiently(step: Step) -> Step:
+    """Return what takes a step again while a server is away: the database may change its primary just then."""
+
+    async def taken() -> None:
+        await outlast(step)
+
+    return taken
 
 
 async def _look_seldom_for_garbage() -> None:
