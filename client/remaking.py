@@ -13,7 +13,7 @@ from client.topology_diff import with_systems
 from contracts.topology import JOURNAL, VHOST, Definitions
 
 LOOKS: Final = 3
-BETWEEN: Final = 3.0
+BETWEEN: Final = 2.0
 """Seconds. A queue whose leader has gone has another one sooner, and those of a node that has just come run by then."""
 
 

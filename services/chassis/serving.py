@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import structlog
 from aiormq.abc import DeliveredMessage
+from aiormq.exceptions import DeliveryError
 
-from contracts.topology import is_again
+from contracts.topology import is_again, owner_of
 from services.chassis import metrics, stages
 from services.chassis.acker import Acker
 from services.chassis.again import first_sent
 from services.chassis.ahead import Ahead
 from services.chassis.bus import BROKEN, Outgoing, Session, Take, TooLarge, Unroutable
+from services.chassis.deaf import Deaf
 from services.chassis.delivery import Delivery, Handled, Handler, Later, Result
 from services.chassis.faults import Impatient, outlast
 from services.chassis.logs import place_of, where
@@ -27,12 +29,14 @@ Queues = Callable[[], Awaitable[Iterable[str]]]
 GROUP = 100
 PREFETCH_IN_ALL = 400
 LOOK_FOR_QUEUES_EVERY = 0.5
-LONGEST_LET_BE = 300.0
+LONGEST_LET_BE = 60.0
 """Seconds for which a queue is not tried again that ended the connection when it was: twice as long each time."""
 LOOK_AGAIN_AFTER = 10.0
 """Seconds before a queue that was missing is asked for again."""
 PROBED = 10
 """Queues about which a health check asks the broker."""
+TRY_AGAIN_AFTER = 1.0
+"""Seconds before an inbox is tried again that refused a message."""
 FINISH_WITHIN = 15.0
 """Seconds that a shutdown waits for what is in hand."""
 
@@ -61,17 +65,20 @@ class Serving:
         tried: "dict[str, Tried] | None" = None,
         *,
         gather: float = 0.0,
+        deaf: Deaf | None = None,
     ) -> None:
         """`at_most` is how many are handled together: a lone command waits for one such group at the most.
 
         Fewer wait for more to come, for `gather` seconds: what nobody waits for is cheaper in larger groups.
-        `tried` outlives the session: queues that were being taken up when one before it ended.
+        Two outlive the session: `tried`, queues that were being taken up when one before it ended, and `deaf`, those
+        that took nothing.
         """
         self.session = session
         self.consuming: dict[str, str] = {}
         self._wanted: set[str] = set()
         self._missing: dict[str, float] = {}
         self._tried = {} if tried is None else tried
+        self._deaf = deaf or Deaf()
         self._queues = queues
         self._handle = handle
         self._acker = Acker(session)
@@ -249,11 +256,34 @@ class Serving:
 
     async def _publish(self, cause: Delivery, message: Outgoing) -> None:
         try:
-            await self.session.publish(message)
+            await self._hand_over(message)
         except Unroutable:
             await self.session.publish(_set_aside(cause, message))
         except TooLarge:
             await self.session.publish(_park(cause, "too large", [message.routing_key]))
+
+    async def _hand_over(self, message: Outgoing) -> None:
+        """Publish. Raises `Unroutable` also when an inbox has taken nothing for so long that it is not the broker.
+
+        Until then one that refuses is tried again, while what goes elsewhere goes on. The exchange's own queues are
+        waited for: without them nothing goes on.
+        """
+        key = message.routing_key
+        while self._deaf.worth_trying(key):
+            try:
+                await self.session.publish(message)
+            except DeliveryError:
+                if not owner_of(key):
+                    raise
+                self._deaf.unheard(key)
+            except TimeoutError:
+                if not (owner_of(key) and self._deaf.unheard(key)):
+                    raise
+            else:
+                self._deaf.heard(key)
+                return
+            await asyncio.sleep(TRY_AGAIN_AFTER)
+        raise Unroutable(key)
 
 
 def _set_aside(cause: Delivery, message: Outgoing) -> Outgoing:

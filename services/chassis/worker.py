@@ -11,6 +11,7 @@ import random
 import structlog
 
 from services.chassis.bus import BROKEN, Session, open_session
+from services.chassis.deaf import Deaf
 from services.chassis.delivery import Handler
 from services.chassis.faults import Impatient
 from services.chassis.logs import where
@@ -40,6 +41,7 @@ class Worker:
         self._gather = gather
         self._session: Serving | None = None
         self._tried = dict[str, Tried]()
+        self._deaf = Deaf()
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -85,7 +87,13 @@ class Worker:
 
     async def _serve(self, session: Session) -> None:
         serving = self._session = Serving(
-            session, self._queues, self._handle, self._at_most, self._tried, gather=self._gather
+            session,
+            self._queues,
+            self._handle,
+            self._at_most,
+            self._tried,
+            gather=self._gather,
+            deaf=self._deaf,
         )
         try:
             await serving.run(self._stopping)

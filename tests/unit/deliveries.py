@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from aiormq.abc import AbstractChannel, DeliveredMessage
+from aiormq.exceptions import DeliveryError
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
@@ -44,6 +45,8 @@ class FakeSession:
         self.unacknowledged: set[int] = set()
         self.unroutable: set[str] = set()
         self.missing: set[str] = set()
+        self.silent: set[str] = set()
+        self.refusing: set[str] = set()
         self.publish_fault: Exception | None = None
         self.tell_cancelled: Callable[[str], None] = print
         self._tags = itertools.count(1)
@@ -55,10 +58,14 @@ class FakeSession:
         return cast("Session", self)
 
     async def publish(self, message: Outgoing) -> None:
-        """Confirm, or say what no queue takes."""
+        """Confirm, refuse, or say what no queue takes, or nothing in time."""
         await asyncio.sleep(0)
         if self.publish_fault:
             raise self.publish_fault
+        if message.routing_key in self.silent:
+            raise TimeoutError
+        if message.routing_key in self.refusing:
+            raise DeliveryError(None, Basic.Nack())
         if message.routing_key in self.unroutable:
             raise Unroutable(message.routing_key)
         self.published.append(message)

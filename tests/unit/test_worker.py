@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager
 
 import pytest
+from aiormq.exceptions import DeliveryError
 from pymongo.errors import AutoReconnect
 
-from services.chassis import faults, serving, worker
+from services.chassis import deaf, faults, serving, worker
 from services.chassis.bus import Outgoing, Session, Take
+from services.chassis.deaf import DEAF_AFTER, FORGOTTEN_AFTER, TRIED_EVERY, Deaf
 from services.chassis.delivery import Delivery, Handled, Later, Result
 from services.chassis.faults import Impatient
 from services.chassis.serving import LONGEST_LET_BE, Serving, Tried
@@ -27,6 +29,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is waited for between attempts."""
     monkeypatch.setattr(faults, "_SHORTEST", 0.0)
     monkeypatch.setattr(worker, "RECONNECT_AFTER", 0.0)
+    monkeypatch.setattr(serving, "TRY_AGAIN_AFTER", 0.001)
     monkeypatch.setattr(serving, "LOOK_FOR_QUEUES_EVERY", 0.001)
 
 
@@ -43,9 +46,11 @@ async def echo(group: Sequence[Delivery]) -> Sequence[Result]:
 class Running:
     """A worker's session, with the fake broker on the other side."""
 
-    def __init__(self, handle: Handle, queues: Sequence[str] = (LANE,), gather: float = 0.0) -> None:
+    def __init__(
+        self, handle: Handle, queues: Sequence[str] = (LANE,), gather: float = 0.0, deaf: Deaf | None = None
+    ) -> None:
         self.session, self.stopping, self.wanted = FakeSession(), asyncio.Event(), list(queues)
-        self.serving = Serving(self.session.real, self._queues, handle, gather=gather)
+        self.serving = Serving(self.session.real, self._queues, handle, gather=gather, deaf=deaf)
         self.task = asyncio.create_task(self.serving.run(self.stopping))
 
     async def _queues(self) -> list[str]:
@@ -186,6 +191,91 @@ async def test_what_no_queue_takes_is_parked_and_acknowledged() -> None:
         await running.idle()
         (parked,) = running.session.published
         assert (parked.routing_key, parked.headers["imi-reason"]) == ("parked", "unroutable")
+
+
+INBOX = "inbox.de-kammer"
+
+
+async def to_an_inbox(group: Sequence[Delivery]) -> Sequence[Result]:
+    """A handler that says to one system what came by its lane, and to the next service the rest."""
+    return [said(one, INBOX if one.message.body.startswith(b"inbox") else "views") for one in group]
+
+
+async def test_an_inbox_that_refuses_is_tried_again_and_what_goes_elsewhere_goes_on() -> None:
+    """The session lasts, and what was refused at first comes as soon as the inbox takes it."""
+    async with Running(to_an_inbox) as running:
+        running.session.refusing.add(INBOX)
+        await running.session.deliver(LANE, b"inbox")
+        await running.session.until(lambda: running.serving.oldest == 0)
+        await running.session.deliver(LANE, b"other")
+        await running.session.until(lambda: running.bodies("views") == [b"other"])
+        assert running.session.unacknowledged == {1}
+        running.session.refusing.clear()
+        await running.idle()
+        assert (running.bodies(INBOX), running.bodies("parked")) == ([b"inbox"], [])
+
+
+@pytest.mark.parametrize("fault", ["refusing", "silent"])
+async def test_what_goes_to_an_inbox_that_takes_nothing_for_long_is_parked(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is not the broker; the inbox is tried now and then, and served again when it takes something."""
+    now, known = Clock(monkeypatch), Deaf()
+    known.unheard(INBOX)
+    now.at += DEAF_AFTER
+    async with Running(to_an_inbox, deaf=known) as running:
+        broken: set[str] = getattr(running.session, fault)
+        broken.add(INBOX)
+        await running.session.deliver(LANE, b"inbox 1")
+        await running.idle()
+        broken.clear()
+        await running.session.deliver(LANE, b"inbox 2")
+        await running.idle()
+        assert (running.bodies("parked"), running.bodies(INBOX)) == ([b"inbox 1", b"inbox 2"], []), "not tried so soon"
+        now.at += TRIED_EVERY
+        await running.session.deliver(LANE, b"inbox 3")
+        await running.idle()
+        assert running.bodies(INBOX) == [b"inbox 3"]
+
+
+@pytest.mark.parametrize("key", ["views", INBOX])
+async def test_a_broker_that_does_not_answer_ends_the_session_and_so_does_one_that_refuses_to_pass_on(key: str) -> None:
+    """Nothing is parked for a queue without which nothing goes on, nor before it is known that the broker is there."""
+    async with Running(lambda group: _to(key, group)) as running:
+        (running.session.silent if key == INBOX else running.session.refusing).add(key)
+        await running.session.deliver(LANE, b"x")
+        with pytest.raises((TimeoutError, DeliveryError)):
+            await running.task
+        assert (running.session.published, running.session.unacknowledged) == ([], {1})
+
+
+def test_an_inbox_that_was_not_heard_now_and_then_is_not_deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is one that has taken anything since."""
+    now, known = Clock(monkeypatch), Deaf()
+    for pause in (FORGOTTEN_AFTER + 1, DEAF_AFTER - 1, FORGOTTEN_AFTER + 1):
+        assert not known.unheard(INBOX)
+        now.at += pause
+    known.heard(INBOX)
+    assert not known.unheard(INBOX)
+    now.at += DEAF_AFTER
+    assert known.unheard(INBOX)
+    assert known.worth_trying("inbox.other")
+    assert not known.worth_trying(INBOX)
+
+
+async def _to(key: str, group: Sequence[Delivery]) -> Sequence[Result]:
+    return [said(one, key) for one in group]
+
+
+class Clock:
+    """What `deaf` takes for the time; nobody else does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at = 1000.0
+        monkeypatch.setattr(deaf, "time", self)
+
+    def monotonic(self) -> float:
+        return self.at
 
 
 async def test_a_fault_that_passes_is_waited_for_with_the_delivery_in_hand() -> None:
