@@ -8,6 +8,8 @@ from tests.chaos.conservation import Violation, repeated
 from tests.chaos.record import Command, Fault, Record
 from tests.chaos.story import story
 
+FOR_MINUTES: Final = "for minutes"
+"""How the names of such faults end."""
 STORIES: Final = 5
 """Stories that are told in full, each of another kind of violation as far as there are so many."""
 
@@ -17,8 +19,9 @@ def answered_after(record: Record, fault: Fault) -> float | None:
 
     Of a system's own line its own commands count, of a fault of the registry or the provisioner those to the registry,
     of all others commands on cases. Nothing when none was sent, and where no command is concerned: by faults of mails.
+    Nor where a cut for minutes lasted beside it: it is that which was waited for.
     """
-    if fault.target.startswith("notifier"):
+    if fault.target.startswith("notifier") or any(_is_beside(fault, other) for other in record.faults):
         return None
     first = dict[str, float]()
     for one in record.outcomes():
@@ -30,6 +33,11 @@ def answered_after(record: Record, fault: Fault) -> float | None:
     )
     soonest = min(answered, default=None)
     return None if soonest is None else soonest - fault.began
+
+
+def _is_beside(fault: Fault, other: Fault) -> bool:
+    lasting = other is not fault and other.name.endswith(FOR_MINUTES)
+    return lasting and other.began < fault.ended and fault.began < other.ended
 
 
 def _concerns(fault: Fault, command: Command) -> bool:

@@ -204,3 +204,13 @@ def test_recovery_is_timed_from_the_fault_to_the_first_answer_to_what_was_sent_a
     record.faults = [fault]
     assert answered_after(record, fault) == after
     assert fault.name in table(record)[1]
+
+
+def test_what_a_cut_for_minutes_keeps_waiting_is_not_laid_to_the_fault_beside_it() -> None:
+    """The cut itself is timed; so is a fault that was over before it."""
+    record = whole()
+    killed = Fault("service killed", "casework", 15.0, 16.0)
+    record.faults = [killed, Fault("cut for minutes", "casework mongodb", 15.5, 80.0)]
+    assert [answered_after(record, one) is None for one in record.faults] == [True, False]
+    record.faults[1] = Fault("cut for minutes", "casework mongodb", 17.0, 80.0)
+    assert answered_after(record, killed) == 7.0
