@@ -52,6 +52,8 @@ class Result:
     p99_ms: dict[str, dict[str, float]] = field(default_factory=dict)
     """How long the others waited, by what went on beside them, and by what they asked."""
     worst_ratio: float = 0.0
+    saturated_ratio: float = 0.0
+    """When the broker has no processor left: not bounded."""
     polite_unanswered: int = 0
     case_ms: float = 0.0
     no_case_ms: float = 0.0
@@ -137,7 +139,10 @@ def _volume(world: World, options: Any, result: Result) -> None:
         p99 = " / ".join(str(value) for value in one.p99_ms.values())
         table.add_row(one.name, p99, str(one.ratio), str(one.confirmed_p99_ms), str(one.unanswered))
         result.p99_ms[one.name] = dict(one.p99_ms)
-        result.worst_ratio = max(result.worst_ratio, one.ratio)
+        if one.name == volume.BEYOND:
+            result.saturated_ratio = one.ratio
+        else:
+            result.worst_ratio = max(result.worst_ratio, one.ratio)
         result.polite_unanswered += one.unanswered
     console.print(table)
 
@@ -149,7 +154,7 @@ def _player(world: World, name: str) -> Player:
 def _options() -> Any:
     parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000, help="shapes to send (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=8, help="of each flood in each round (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=6, help="of each flood in each round (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of calm and every flood in turn (%(default)s)")
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS), help="of it (all)")
     parser.add_argument("--seed", type=int, default=1, help="of the shapes (%(default)s)")

@@ -17,7 +17,7 @@ from multiprocessing.synchronize import Event
 from typing import Final
 from urllib.parse import urlsplit
 
-from bench.flood import flood
+from bench.flood import EVERY, TIMES, flood
 from bench.frames import Properties
 from bench.plan import Player
 from bench.wire import connect
@@ -30,8 +30,11 @@ from tests.broker.raw import raw_system
 from tests.world import HANDLER
 
 CALM: Final = "nothing"
+BEYOND: Final = "as many commands as the broker can take"
+"""This one saturates the broker's own processors: everybody is answered, but when is not promised."""
 GOAL: Final = 4.0
 """The others' p99 beside an attack, at most so many times what it is when all is calm."""
+_SEARCH: Final = Search(text="e", limit=100).model_dump_json(exclude_none=True).encode()
 _LARGE: Final = (200 * 1024, 256 * 1024, 1024 * 1024)
 _LOOKS: Final = 300
 _TELLING: Final = 1.25
@@ -71,23 +74,29 @@ async def _connections(url: str, stop: Event) -> None:
 
 
 def unread(url: str, stop: Event) -> None:
-    """Ask and ask, and read nothing of what is answered; what is asked is the largest that there is."""
-    body = Search(text="e", limit=100).model_dump_json(exclude_none=True).encode()
-    asyncio.run(_offer(url, stop, [body] * 50))
+    """Ask for the largest answers that there are, a hundred times as fast as each other, and read none."""
+    asyncio.run(_offer(url, stop, [_SEARCH] * 50, every=50 * EVERY / TIMES))
+
+
+def fast(url: str, stop: Event) -> None:
+    """Ask as fast as the broker takes it, or says that it does not."""
+    asyncio.run(_offer(url, stop, [_SEARCH] * 50))
 
 
 def large(url: str, stop: Event) -> None:
-    """Send what is as large as a command may be, and a little larger."""
+    """Send what is as large as a command may be, and a little larger, as fast as the broker takes it."""
     asyncio.run(_offer(url, stop, [b'{"text": "%b"}' % (b"a" * size) for size in _LARGE]))
 
 
-async def _offer(url: str, stop: Event, bodies: Sequence[bytes]) -> None:
-    """Publish these, and again as soon as the broker has taken or refused them; read nothing."""
+async def _offer(url: str, stop: Event, bodies: Sequence[bytes], every: float = 0.0) -> None:
+    """Publish these again and again, and read nothing: so often, or as soon as the broker has taken or refused them."""
     wire = await connect(url)
     out, system = await wire.channel(confirms=True), str(urlsplit(url).username)
+    due = time.monotonic()
     while not stop.is_set():
         offered = [out.publish(exchange_of(system), Search.TYPE, _as(system), body) for body in bodies]
-        await asyncio.wait(offered)
+        due += every
+        await (asyncio.sleep(due - time.monotonic()) if every else asyncio.wait(offered))
     await wire.close()
 
 
@@ -111,6 +120,7 @@ WORST: Final[dict[str, Worst]] = {
     "an inbox that nobody reads": unread,
     "as many connections and channels as there may be": connections,
     "commands of the largest size": large,
+    BEYOND: fast,
 }
 
 
