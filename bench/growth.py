@@ -1,8 +1,10 @@
 """Does it stay as fast, and as small, as it grows? `python -m bench.growth`.
 
-Whole cases, as `python -m bench` has them, with more and more stored cases, then authorities, then areas: each may be
-at most 1.3 times slower than the first of its kind. Before, the memory of idle services; after, a burst of 20,000
-commands at once. What is stored are copies of what is there, written to the databases while no service runs.
+Whole cases, as `python -m bench` has them, with more and more stored cases, then authorities, then areas. The sizes of
+each kind take turns, and each is compared with the smallest in the same turn: it may take at most 1.3 times the
+processor for a case, and close at most 1.3 times fewer a second. What was added stays: authorities are added to the
+most cases, areas to the most of both. Then 20,000 commands at once. The memory of idle services is looked at before
+anything is stored, and with everything.
 """
 
 import argparse
@@ -11,7 +13,8 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -22,10 +25,11 @@ from rich.table import Table
 from bench import filling
 from bench.burst import burst
 from bench.measure import Usage, programs
-from bench.plan import AREA, Load
+from bench.plan import Load
 from bench.players import onboard
 from bench.report import machine
 from bench.rounds import VARIANTS, Round, play, services
+from bench.shelf import Client, Place, Shelf
 from deploy.local.exchange import Exchange, exchange
 
 SLOWER: Final = 1.3
@@ -35,7 +39,14 @@ MOST_MB: Final = 200.0
 BURST: Final = 20_000
 FEW: Final = 2_000
 """Commands of the burst with whose speed the large one's is compared."""
+KINDS: Final[Mapping[str, Sequence[Place]]] = {
+    "cases": filling.CASES,
+    "authorities": filling.AUTHORITIES,
+    "areas": filling.AREAS,
+}
 _IDLE_FOR: Final = 10.0
+_GATHER_FOR: Final = "PT5S"
+"""So that what a round's cases tell is sent in the same round."""
 _SERVERS: Final = frozenset({"rabbitmq", "mongodb"})
 
 Figures = dict[str, Any]
@@ -44,14 +55,18 @@ console = Console(stderr=True, width=120)
 
 def main() -> int:
     """Measure; the last line of standard output is the result in JSON."""
-    options = _options()
+    options, settings = _options(), {"notifier": {"IMI_GATHER_FOR": _GATHER_FOR}}
     Path(".local").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="growth-", dir=".local") as folder, exchange(Path(folder)) as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="growth-", dir=".local") as folder,
+        exchange(Path(folder), settings) as running,
+    ):
         result = _Growth(running, options).measure()
-    for line in failures(result):
+    wrong = failures(result)
+    for line in wrong:
         console.print(f"[red]{line}")
     print(json.dumps(result))
-    return 1 if failures(result) else 0
+    return 1 if wrong else 0
 
 
 class _Growth:
@@ -60,8 +75,7 @@ class _Growth:
     def __init__(self, running: Exchange, options: argparse.Namespace) -> None:
         self._running = running
         self._options = options
-        time.sleep(_IDLE_FOR)
-        self._idle = _megabytes()
+        self._idle = _idle()
         asking, answering = onboard(running)
         running.stop(*(replica for name in VARIANTS["exchange"] for replica in running.of(name)))
         self._load = Load(
@@ -70,94 +84,141 @@ class _Growth:
         )  # fmt: skip
 
     def measure(self) -> Figures:
+        """Return all figures."""
         result: Figures = {"idle_mb": self._idle}
+        self._once("warming up")
         with filling.client(self._running) as databases:
-            self._once("warming up")
-            sizes = self._options.cases
-            result["cases"] = self._grow("cases", sizes, lambda size: filling.cases(databases, size))
-            sizes = self._options.authorities
-            result["authorities"] = self._grow("authorities", sizes, lambda size: filling.authorities(databases, size))
-            result["areas"] = self._grow("areas", self._options.areas, lambda size: self._publish(databases, size))
+            for kind in KINDS:
+                result[kind] = self._grow(kind, databases, getattr(self._options, kind))
         with services(self._running):
+            result["idle_full_mb"] = _idle()
             result["burst"] = [asyncio.run(burst(self._load, many)).figures() for many in (FEW, self._options.burst)]
         return {**result, "machine": machine()}
 
-    def _grow(self, what: str, sizes: Sequence[int], grow: Callable[[int], None]) -> Figures:
-        rounds = dict[int, list[Round]]()
+    def _grow(self, kind: str, databases: Client, sizes: Sequence[int]) -> Figures:
+        shelf, began = Shelf(databases, KINDS[kind]), time.monotonic()
         for size in sizes:
-            with console.status(f"filling up to {size:,} {what}"):
-                grow(size)
-            self._once(f"{size:,} {what}, warming up")
-            rounds[size] = [self._once(f"{size:,} {what}") for _ in range(self._options.rounds)]
-        _show(what, rounds)
-        rates = {size: median(one.cases_per_s for one in some) for size, some in rounds.items()}
-        used = {size: median(_used(one) for one in some) for size, some in rounds.items()}
-        first = sizes[0]
-        return {
-            "cases_per_s": {str(size): round(rate, 1) for size, rate in rates.items()},
-            "cpu_ms_per_case": {str(size): round(one, 2) for size, one in used.items()},
-            "p50_ms": {str(size): round(median(one.p50_ms for one in some), 1) for size, some in rounds.items()},
-            "slower": round(max(rates[first] / max(rate, 0.1) for rate in rates.values()), 2),
-            "more_cpu": round(max(one / used[first] for one in used.values()), 2),
-            "lost": sum(one.lost + one.doubled for some in rounds.values() for one in some),
-        }
+            with console.status(f"filling up to {size:,} {kind}"):
+                self._fill(kind, databases, shelf, size)
+        filled, turns = time.monotonic() - began, list[dict[int, Round]]()
+        for number in range(self._options.rounds):
+            turns.append({})
+            for size in sizes:
+                self._bring(kind, databases, shelf, size)
+                turns[-1][size] = self._once(f"{number + 1}/{self._options.rounds}: {size:,} {kind}")
+        console.print(_table(kind, turns))
+        return {"filled_in_s": round(filled, 1), **compared(turns)}
 
-    def _publish(self, databases: filling.Client, size: int) -> None:
-        there = self._load.areas
-        more = [f"{AREA}-{number}" for number in range(len(there), size)]
-        filling.areas(databases, more)
-        self._load = self._load.model_copy(update={"areas": [*there, *more]})
+    def _fill(self, kind: str, databases: Client, shelf: Shelf, size: int) -> None:
+        if kind == "cases":
+            filling.cases(self._running, databases, shelf, size)
+        elif kind == "authorities":
+            filling.authorities(databases, shelf, size)
+        else:
+            filling.areas(databases, shelf, size)
+
+    def _bring(self, kind: str, databases: Client, shelf: Shelf, size: int) -> None:
+        """Have this size at hand: no service that keeps something of it runs."""
+        if kind == "authorities":
+            with self._without_registry():
+                shelf.bring(size)
+            return
+        shelf.bring(size)
+        if kind == "areas":
+            codes = filling.codes_of(size)
+            filling.entitle(databases, [one.authority for one in (*self._load.asking, *self._load.answering)], codes)
+            self._load = self._load.model_copy(update={"areas": codes})
+
+    @contextmanager
+    def _without_registry(self) -> Iterator[None]:
+        self._running.stop(*self._running.of("registry"))
+        yield
+        self._running.start("registry")
+        self._running.wait_until_ready()
 
     def _once(self, what: str) -> Round:
         with console.status(what):
             return play(self._running, "exchange", self._load, lambda _closed, _seconds: None)
 
 
+def compared(turns: Sequence[Mapping[int, Round]]) -> Figures:
+    """Return the medians of each size, and how many times more the worst takes than the first, turn by turn."""
+    sizes, first = list(turns[0]), next(iter(turns[0]))
+    return {
+        "cases_per_s": {str(size): round(median(one[size].cases_per_s for one in turns), 1) for size in sizes},
+        "cpu_ms_per_case": {str(size): round(median(_used(one[size]) for one in turns), 2) for size in sizes},
+        "p50_ms": {str(size): round(median(one[size].p50_ms for one in turns), 1) for size in sizes},
+        "rss_mb": {str(size): _largest(one[size].rss_mb for one in turns) for size in sizes},
+        "slower": max(
+            round(median(one[first].cases_per_s / max(one[size].cases_per_s, 0.1) for one in turns), 2)
+            for size in sizes
+        ),
+        "more_cpu": max(round(median(_used(one[size]) / _used(one[first]) for one in turns), 2) for size in sizes),
+        "lost": sum(one.lost + one.doubled for turn in turns for one in turn.values()),
+    }
+
+
 def failures(result: Figures) -> list[str]:
     """Return in words what is not as it must be."""
-    wrong = [
-        f"with more {what} {result[what]['slower']} times slower, not {SLOWER} at the most"
-        for what in ("cases", "authorities", "areas")
-        if result[what]["slower"] > SLOWER
-    ]
-    wrong += [
-        f"{what}: {result[what]['lost']} lost or doubled"
-        for what in ("cases", "authorities", "areas")
-        if result[what]["lost"]
-    ]
     few, many = result["burst"]
-    if many["commands_per_s"] * SLOWER < few["commands_per_s"]:
-        wrong.append(f"{many['commands_per_s']} commands/s in a burst, {few['commands_per_s']} in a small one")
-    wrong += [
-        f"{many[what]} commands {what.replace('_', ' ')}" for what in ("unanswered", "answered_twice") if many[what]
+    return [
+        *(line for kind in KINDS if kind in result for line in _grown(kind, result[kind])),
+        *(f"{many[what]} commands {what.replace('_', ' ')}" for what in ("unanswered", "answered_twice") if many[what]),
+        *_burst_too_slow(few["commands_per_s"], many["commands_per_s"]),
+        *_too_large(result["idle_mb"], IDLE_MB, "idle"),
+        *_too_large(result["idle_full_mb"], IDLE_MB, "idle, with everything stored"),
+        *_too_large(many["peak_mb"], MOST_MB, "in a burst"),
     ]
-    return (
-        wrong
-        + list(_too_large(result["idle_mb"], IDLE_MB, "idle"))
-        + list(_too_large(many["peak_mb"], MOST_MB, "in a burst"))
-    )
 
 
-def _too_large(megabytes: dict[str, float], most: float, when: str) -> Iterator[str]:
+def _grown(kind: str, figures: Figures) -> Iterator[str]:
+    for what, times in (("slower", figures["slower"]), ("more processor for a case", figures["more_cpu"])):
+        if times > SLOWER:
+            yield f"with more {kind} {times} times {what}, not {SLOWER} at the most"
+    if figures["lost"]:
+        yield f"{kind}: {figures['lost']} lost or doubled"
+
+
+def _burst_too_slow(few: float, many: float) -> Iterator[str]:
+    if many * SLOWER < few:
+        yield f"{many} commands/s in a burst, {few} in a small one"
+
+
+def _too_large(megabytes: Mapping[str, float], most: float, when: str) -> Iterator[str]:
     for name, size in megabytes.items():
         if name not in _SERVERS and size > most:
             yield f"{name} has {size} MB {when}, more than {most}"
 
 
-def _megabytes() -> dict[str, float]:
+def _idle() -> dict[str, float]:
+    """Return the megabytes of every process once nothing has happened for a while."""
+    time.sleep(_IDLE_FOR)
     return {name: round(size / 2**20, 1) for name, size in Usage.now(programs()).rss.items()}
+
+
+def _largest(many: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    largest = dict[str, float]()
+    for one in many:
+        for name in one:
+            largest[name] = max(one[name], largest.get(name, 0.0))
+    return largest
 
 
 def _used(one: Round) -> float:
     return sum(used for name, used in one.cpu_ms_per_case.items() if name != "load")
 
 
-def _show(what: str, rounds: dict[int, list[Round]]) -> None:
-    table = Table(what, "cases/s", "p50 ms", "CPU ms a case")
-    for size, some in rounds.items():
-        numbers = (median(one.cases_per_s for one in some), median(one.p50_ms for one in some))
-        table.add_row(f"{size:,}", *(f"{number:.1f}" for number in (*numbers, median(_used(one) for one in some))))
-    console.print(table)
+def _table(kind: str, turns: Sequence[Mapping[int, Round]]) -> Table:
+    names = ("rabbitmq", "mongodb", *VARIANTS["exchange"])
+    table = Table(kind, "cases/s", "p50 ms", "CPU ms a case", *names)
+    for size in turns[0]:
+        some = [turn[size] for turn in turns]
+        numbers = [
+            median(of(one) for one in some) for of in (lambda one: one.cases_per_s, lambda one: one.p50_ms, _used)
+        ]
+        parts = [median(one.cpu_ms_per_case[name] for one in some) for name in names]
+        table.add_row(f"{size:,}", *(f"{number:.1f}" for number in numbers), *(f"{part:.2f}" for part in parts))
+    return table
 
 
 def _options() -> argparse.Namespace:
