@@ -8,6 +8,7 @@ all its copies have of one that was admitted through the front door.
 import base64
 import os
 import random
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from pymongo.collection import Collection
 
 from bench.plan import AREA
 from bench.shelf import Client, Document, Place, Shelf
-from contracts.identity import derived_code, derived_uuid
+from contracts.identity import derived_code
 from deploy.local.exchange import Exchange
 from services.casework.counting import added
 from services.casework.keys import KeyFolder
@@ -163,9 +164,9 @@ class _Copy:
         self._names = {template.case["_id"]: self._id, **_others(template.case["parties"], chance)}
         self.case = self._sealed(vault, chance, number)
         self.deadlines = self._moved(template.deadlines)
-        told = [self._told(notice) for notice in template.notices]
+        told = [self._told(notice, _identity(chance)) for notice in template.notices]
         self.notices = told if days < _TOLD_KEPT else []
-        self.mails = [self._mail(notice) for notice in told]
+        self.mails = [self._mail(notice, _identity(chance)) for notice in told]
 
     def _moved(self, value: Any) -> Any:
         return moved(value, self._names, self._earlier)
@@ -183,19 +184,23 @@ class _Copy:
         score = {**case["score"], "month": history[0]["at"].strftime("%Y-%m")}
         return {**case, "history": history, "secret": secret, "score": score, "counted": score, "standing": None}
 
-    def _told(self, notice: Document) -> Document:
+    def _told(self, notice: Document, identity: str) -> Document:
         """A notice once it has been told."""
         made: Document = self._moved(notice)
         at = made.get("at") or made["done_at"]
         for name in ("at", "send_at", "batch"):
             made.pop(name, None)
-        return {**made, "_id": derived_uuid("copy", notice["_id"], self._id), "done_at": at}
+        return {**made, "_id": identity, "done_at": at}
 
-    def _mail(self, told: Document) -> Document:
+    def _mail(self, told: Document, identity: str) -> Document:
         at, to = told["done_at"], f"office@{told['authority'].lower()}.example"
         mail = {**self._template.mail, "cases": [self._id], "kind": told["kind"], "told": [told["_id"]], "to": to}
         mail |= {"authority": told["authority"], "planned": at, "at": at, "due": told["due"]}
-        return {**mail, "_id": derived_uuid("copied mail", told["_id"])}
+        return {**mail, "_id": identity}
+
+
+def _identity(chance: random.Random) -> str:
+    return str(uuid.UUID(int=chance.getrandbits(128)))
 
 
 def _others(parties: Iterable[str], chance: random.Random) -> dict[str, str]:
@@ -205,13 +210,14 @@ def _others(parties: Iterable[str], chance: random.Random) -> dict[str, str]:
 
 def moved(value: Any, names: Mapping[str, str], earlier: timedelta) -> Any:
     """Return a document, or a part of one, with other names in it, and every moment so much earlier."""
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return names.get(value, value)
-    if isinstance(value, dict):
+    if kind is dict:
         return {key: moved(one, names, earlier) for key, one in value.items()}
-    if isinstance(value, list):
+    if kind is list:
         return [moved(one, names, earlier) for one in value]
-    return value - earlier if isinstance(value, datetime) else value
+    return value - earlier if kind is datetime else value
 
 
 def _look(stored: Collection[Document], vault: Vault) -> None:
