@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -14,6 +15,8 @@ log = structlog.get_logger()
 
 LONGEST_PAUSE: Final = 30.0
 """Seconds after which a turn that failed is tried again, at the latest."""
+FINISH_WITHIN: Final = 2.0
+"""Seconds that an end waits for a turn that is under way."""
 
 
 class Loop:
@@ -24,6 +27,7 @@ class Loop:
         self._name = name
         self._turn = turn
         self._every = every
+        self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
@@ -31,8 +35,14 @@ class Loop:
         self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def end(self) -> None:
-        """End; what was begun is not finished, and another will find it."""
+        """End. A turn that is under way is finished, unless it takes long: then another will find what there is to do.
+
+        A transaction that is broken off can stay open at the server for a minute, and nobody else can write meanwhile
+        what it had written.
+        """
         if self._task:
+            self._ending.set()
+            await asyncio.wait([self._task], timeout=FINISH_WITHIN)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
@@ -41,7 +51,7 @@ class Loop:
         return self._task is not None and not self._task.done()
 
     async def _run(self) -> None:
-        while True:
+        while not self._ending.is_set():
             pause = min(self._every, LONGEST_PAUSE)
             try:
                 await self._turn()
@@ -50,4 +60,6 @@ class Loop:
                 log.warning("not done", loop=self._name, fault=type(fault).__name__)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next turn may go well
                 log.warning("not done", loop=self._name, where=where(error))
-            await asyncio.sleep(pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter, not a secret
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.75, 1.25)):  # noqa: S311 - jitter, not a secret
+                    await self._ending.wait()
