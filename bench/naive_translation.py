@@ -50,10 +50,10 @@ class Translation:
 
     async def _publish(self, view: Json) -> None:
         wanted = area_of(view["message"])
-        areas = {wanted: await self._store.area_texts(*wanted)} if wanted else {}
         names: list[str] = [name for name in (view.get("reader"), view["to"]) if name]
-        spoken = next((self._languages[name] for name in names if name in self._languages), (LAST_RESORT,))
-        kind = render(view["message"], Reading(in_order(spoken), self._sentences), areas)
+        spoken = in_order(next((self._languages[name] for name in names if name in self._languages), (LAST_RESORT,)))
+        areas = {wanted: await self._store.area_texts(*wanted, spoken)} if wanted else {}
+        kind = render(view["message"], Reading(spoken, self._sentences), areas)
         cause = view.get("correlation_id")
         await self._out.body(inbox_of(view["to"]), kind, to_json(view["message"]), view["message_id"], cause)
 

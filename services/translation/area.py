@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from contracts.languages import LANGUAGES
 from contracts.translation import AreaRules, Condition, ItemRule, ListName
 
 VOCABULARIES: Final = ("nace", "competences")
@@ -13,10 +14,10 @@ YES_NO_UNKNOWN = ("yes", "no", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class AreaTexts:
-    """The words of one published version in all its languages, and the types of its items."""
+    """The words of one published version by language, as far as they have been read, and the types of its items."""
 
     items: Mapping[str, ItemRule]
-    texts: Mapping[str, Mapping[str, str]]
+    texts: dict[str, dict[str, str]]
     listed: Mapping[str, ListName] = field(init=False)
     """Of which list the answer to an item is a code whose words are the vocabulary's."""
 
@@ -25,9 +26,11 @@ class AreaTexts:
         lists = {code: item.list for code, item in self.items.items() if item.list in VOCABULARIES}
         object.__setattr__(self, "listed", lists)
 
-    def missing(self, language: str) -> int:
-        """Return how many texts there are in some language and not in this one."""
-        return len(set[str]().union(*self.texts.values()) - self.texts.get(language, {}).keys())
+
+def missing_of(codes: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """Return how many texts there are in some language and not in this one; `codes` are what each language has."""
+    everything = set[str]().union(*codes.values())
+    return {language: len(everything - set(codes.get(language, ()))) for language in LANGUAGES}
 
 
 def items_of(rules: AreaRules) -> dict[str, ItemRule]:

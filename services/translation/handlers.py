@@ -53,7 +53,7 @@ class Translator:
         groups = [from_json(delivery.message.body)["views"] for delivery in deliveries]
         views = [view for group in groups for view in group]
         languages = await self._store.languages(name for view in views for name in _names(view))
-        areas = await self._areas(views)
+        areas = await self._areas(views, languages)
         terms = await self._terms(views, areas)
         results = list[Result]()
         for delivery, group in zip(deliveries, groups, strict=True):
@@ -74,12 +74,15 @@ class Translator:
                 return self._machine.fill(texts, _spoken(view, languages))
         return True
 
-    async def _areas(self, views: Sequence[Json]) -> Areas:
-        wanted = {area for view in views if (area := area_of(view["message"]))}
+    async def _areas(self, views: Sequence[Json], languages: Languages) -> Areas:
+        wanted = dict[tuple[str, int], set[str]]()
+        for view in views:
+            if area := area_of(view["message"]):
+                wanted.setdefault(area, {LAST_RESORT}).update(_spoken(view, languages))
         areas = dict[tuple[str, int], AreaTexts]()
-        for key in wanted:
+        for key, spoken in wanted.items():
             with suppress(KeyError):  # whoever needs it will say so
-                areas[key] = await self._store.area_texts(*key)
+                areas[key] = await self._store.area_texts(*key, spoken)
         return areas
 
     async def _terms(self, views: Sequence[Json], areas: Areas) -> Terms:
@@ -142,7 +145,7 @@ class CatalogueDesk:
             return Answer(refused(command, Refusal("unknown-area", "area")))
         if asked.set and asked.set not in {item.set for item in rules.questions}:
             return Answer(refused(command, Refusal("unknown-question", "set")))
-        area = await self._store.area_texts(asked.area, version)
+        area = await self._store.area_texts(asked.area, version, (asked.language, LAST_RESORT))
         return Answer(done(command, form=form_of(asked, version, rules, area)))
 
     async def _labels(self, command: Command, asked: ShowLabels) -> Answer:

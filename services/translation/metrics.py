@@ -4,11 +4,10 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-from contracts.languages import LANGUAGES
 from services.translation.store import Store
 
 EVERY: Final = 15.0
-"""Seconds after which it is looked for new versions. A published version never changes, and is at hand."""
+"""Seconds after which it is looked for new versions. A published version never changes, and is looked at once."""
 
 MISSING = Gauge(
     "imi_texts_missing", "Texts of an area's version in force that have no words in a language.", ["area", "language"]
@@ -34,10 +33,13 @@ class Figures:
     def __init__(self, store: Store) -> None:
         """Look into `store`."""
         self._store = store
+        self._seen = set[tuple[str, int]]()
 
     async def turn(self) -> None:
         """Look once. Raises what the database raises."""
         for area, version in await self._store.areas():
-            texts = await self._store.area_texts(area, version)
-            for language in LANGUAGES:
-                MISSING.labels(area, language).set(texts.missing(language))
+            if (area, version) in self._seen:
+                continue
+            for language, texts in (await self._store.missing(area, version)).items():
+                MISSING.labels(area, language).set(texts)
+            self._seen.add((area, version))

@@ -1,6 +1,6 @@
 """What translation keeps: the texts and rules of every area version, and which languages each reader reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from sys import intern
 from typing import Any, Final
@@ -12,15 +12,16 @@ from contracts.translation import AreaRules
 from services.chassis.copies import total
 from services.chassis.mongo import Database
 from services.chassis.readmodel import ReadModel, Thing
-from services.translation.area import AreaTexts, items_of
+from services.translation.area import AreaTexts, items_of, missing_of
 from services.translation.reading import Terms
 
 AT_HAND: Final = 500
 """Versions of areas in memory; one that was left out is read again when a case needs it."""
+_NO_TEXTS: Final[dict[str, str]] = {}
 
 
 class Store:
-    """The service's database. Published versions never change, so each is read once and kept in memory."""
+    """The service's database. Published versions never change: what is read of one is kept in memory."""
 
     def __init__(self, database: Database) -> None:
         """Nothing is read or written here."""
@@ -80,18 +81,32 @@ class Store:
         found = self._terms.collection.find({"vocabulary": name, "_id": {"$gt": after}}).sort("_id", 1).limit(at_most)
         return {str(one["_id"]): one["labels"] async for one in found}
 
-    async def area_texts(self, area: str, version: int) -> AreaTexts:
-        """Return a published version. Raises `KeyError` when there is none."""
-        if found := self._at_hand.get((area, version)):
-            return found
+    async def area_texts(self, area: str, version: int, languages: Iterable[str]) -> AreaTexts:
+        """Return a published version, with the words of these languages. Raises `KeyError` when there is none.
+
+        Each language is read when somebody first reads it: two hundred areas in all languages are a quarter of a
+        gigabyte.
+        """
+        found = self._at_hand.get((area, version)) or await self._taken_up(area, version)
+        if lacking := [one for one in languages if one not in found.texts]:
+            found.texts.update(await self._texts_in(area, version, lacking))
+        return found
+
+    async def _taken_up(self, area: str, version: int) -> AreaTexts:
         rules = await self.rules(area, version)
         if rules is None:
             raise KeyError(f"{area}/{version}")
-        read = AreaTexts(items_of(rules), await self._all_texts(area, version))
         if len(self._at_hand) >= AT_HAND:
             self._at_hand.pop(next(iter(self._at_hand)))
-        self._at_hand[area, version] = read
-        return read
+        self._at_hand[area, version] = found = AreaTexts(items_of(rules), {})
+        return found
+
+    async def missing(self, area: str, version: int) -> dict[str, int]:
+        """Return for each language how many texts the version has in some other and not in this one."""
+        codes = {"$map": {"input": "$texts", "as": "pair", "in": {"$arrayElemAt": ["$$pair", 0]}}}
+        of_version = {"$match": {"area": area, "version": version}}
+        found = await self._texts.aggregate([of_version, {"$project": {"language": 1, "codes": codes}}])
+        return missing_of({str(one["language"]): one["codes"] async for one in found})
 
     async def rules(self, area: str, version: int) -> AreaRules | None:
         """Return the rules of a version once it is published."""
@@ -129,9 +144,10 @@ class Store:
             await self._areas.insert_one({"_id": f"{area}/{version}", "rules": rules.model_dump(mode="json")})
         return await self.rules(area, version)
 
-    async def _all_texts(self, area: str, version: int) -> dict[str, dict[str, str]]:
-        found = self._texts.find({"area": area, "version": version})
-        return {str(one["language"]): _by_code(one) async for one in found}
+    async def _texts_in(self, area: str, version: int, languages: Sequence[str]) -> dict[str, dict[str, str]]:
+        """A language that the version is not published in has no texts; that is remembered, too."""
+        found = self._texts.find({"_id": {"$in": [f"{area}/{version}/{one}" for one in languages]}})
+        return dict.fromkeys(languages, _NO_TEXTS) | {str(one["language"]): _by_code(one) async for one in found}
 
 
 def _authority_thing(event: AuthorityState) -> Thing:

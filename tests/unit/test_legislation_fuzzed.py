@@ -170,7 +170,7 @@ def _whole(catalogue: Catalogue) -> None:
         assert inconsistency(rules) is None
         english = catalogue.laid_down[area, version, "en"]
         assert set(codes_of(rules)) <= set(english)
-        assert AreaTexts(items_of(rules), {"en": english}).items
+        assert AreaTexts(items_of(rules), {"en": dict(english)}).items
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

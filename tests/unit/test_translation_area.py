@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from contracts.translation import AreaRules, Condition, ItemRule, ItemType, MessageCode
-from services.translation.area import codes_of, inconsistency, items_of
+from services.translation.area import codes_of, inconsistency, items_of, missing_of
 from tests.unit.samples import item, rules
 
 YES = Condition(question="genuine", option="yes")
@@ -134,3 +134,9 @@ def test_no_two_texts_of_an_area_have_the_same_code(area: AreaRules) -> None:
     assert len(codes) == len(set(codes))
     assert set(items_of(area)) <= set(codes)
     TypeAdapter(list[MessageCode]).validate_python(codes)
+
+
+def test_what_a_language_lacks_is_what_some_other_has() -> None:
+    """Counted for every language of the exchange, also for one that nothing is laid down in."""
+    missing = missing_of({"en": ["title", "question.q"], "de": ["title"], "fr": ["title", "set.s"]})
+    assert (missing["en"], missing["de"], missing["fr"], missing["hu"]) == (1, 2, 1, 3)

@@ -47,7 +47,7 @@ class Readers:
     async def terms(self, codes: Iterable[str]) -> dict[str, dict[str, str]]:
         raise AssertionError("no area here has a code of a list")
 
-    async def area_texts(self, area: str, version: int) -> AreaTexts:
+    async def area_texts(self, area: str, version: int, languages: Iterable[str]) -> AreaTexts:
         if area != "diplomas":
             raise KeyError(area)
         return AREA
