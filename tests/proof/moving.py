@@ -6,6 +6,7 @@ one mail, every chain holds, and nothing is parked. What each replica handled is
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,8 @@ class Moving:
     clock: Stopwatch
     tell: Callable[[str], None]
     handled: list[Handled] = field(default_factory=list)
+    slowest_end: float = 0.0
+    """Seconds that the slowest to end took, asked to."""
     _began: dict[int, tuple[float, str]] = field(default_factory=dict)
 
     async def add(self, service: str, release: str = "this", **start: Any) -> Replica:
@@ -58,7 +61,9 @@ class Moving:
         """Ask replicas to end, and return when they have."""
         for replica in replicas:
             self.note(replica)
+        asked = self.clock()
         await asyncio.to_thread(self.exchange.stop, *replicas)
+        self.slowest_end = max(self.slowest_end, self.clock() - asked)
 
     def note(self, replica: Replica) -> None:
         """Note what a replica has handled so far."""
@@ -83,6 +88,7 @@ class Seen:
     found: list[Violation]
     handled: list[Handled]
     table: list[str]
+    slowest_end: float
 
 
 async def under_load(
@@ -123,7 +129,8 @@ async def under_load(
         looked = await asyncio.to_thread(look, started)
     finally:
         await asyncio.to_thread(running.__exit__, None, None, None)
-    return Seen(record, violations(record) + violations_inside(record, looked), moving.handled, moving.table())
+    found = violations(record) + violations_inside(record, looked)
+    return Seen(record, found, moving.handled, moving.table(), moving.slowest_end)
 
 
 async def _settle(started: Exchange, record: Record, clock: Stopwatch) -> None:
@@ -137,11 +144,16 @@ async def _settle(started: Exchange, record: Record, clock: Stopwatch) -> None:
 def figures(seen: Seen) -> dict[str, object]:
     """Return the last line, in JSON."""
     outcomes = {one.id for one in seen.record.outcomes()}
+    handled = Counter[str]()
+    for one in seen.handled:
+        handled[one.service] += one.deliveries
     return {
         "commands": len(seen.record.commands),
         "outcomes": len(outcomes),
         "cases": len(seen.record.cases),
         "mails": len(seen.record.mails),
         "replicas": len(seen.handled),
+        "handled": dict(handled),
+        "slowest_end_s": round(seen.slowest_end, 1),
         "wrong": len(seen.found),
     }
