@@ -101,16 +101,17 @@ def cases(exchange: Exchange, databases: Client, shelf: Shelf, size: int) -> Non
     shelf.add(size)
     url = exchange.addresses.mongo_url(exchange.addresses.mongo_admin.name, exchange.addresses.mongo_admin.password)
     keys, root = exchange.folder / "keys", base64.b64decode(exchange.root_key)
-    templates, many = _templates(databases, _vault(keys, root)), os.cpu_count() or 1
+    templates, many = _templates(databases, vault_of(keys, root)), os.cpu_count() or 1
     parts = [Part(url, keys, root, templates, size, range(first, max(size, FEWEST), many)) for first in range(many)]
     with ProcessPoolExecutor(many, mp_context=get_context("spawn")) as processes:
         list(processes.map(_make, parts))
     shelf.index(size)
-    _look(databases["casework"][f"cases-{size}"], _vault(keys, root))
+    _look(databases["casework"][f"cases-{size}"], vault_of(keys, root))
     databases.admin.command("fsync")  # what is measured next need not wait for that
 
 
-def _vault(keys: Path, root: bytes) -> Vault:
+def vault_of(keys: Path, root: bytes) -> Vault:
+    """Return what seals and opens cases, with the keys of this folder."""
     return Vault(KeyFolder(keys, [root]))
 
 
@@ -135,13 +136,13 @@ def _template(databases: Client, case: Document, vault: Vault, mail: Document) -
 
 
 def _make(part: Part) -> None:
-    vault = _vault(part.keys, part.root)
+    vault = vault_of(part.keys, part.root)
     with MongoClient[Document](part.url, w=1, tz_aware=True) as client:
         casework, notifier = client["casework"], client["notifier"]
         into = {name: notifier[f"{name}-{part.size}"] for name in ("deadlines", "notices", "emails")}
         numbers = iter(part.numbers)
         while some := list(islice(numbers, _AT_ONCE)):
-            made = [_Copy(part.templates[number % len(part.templates)], number, vault) for number in some]
+            made = [Copy(part.templates[number % len(part.templates)], number, vault) for number in some]
             stored = [one.case for one in made]
             casework[f"cases-{part.size}"].insert_many(stored, ordered=False)
             casework[f"scores-{part.size}"].bulk_write(added({**one, "counted": None} for one in stored), ordered=False)
@@ -151,10 +152,11 @@ def _make(part: Part) -> None:
             into["emails"].insert_many([mail for one in made for mail in one.mails], ordered=False)
 
 
-class _Copy:
+class Copy:
     """A case as it was, under another number, between others, some time ago; and what the notifier keeps of it."""
 
     def __init__(self, template: Template, number: int, vault: Vault) -> None:
+        """Make it, the same for the same number but for what is sealed."""
         chance = random.Random(number)
         days = chance.randrange(1, DAYS)
         self._earlier = timedelta(days=days)
