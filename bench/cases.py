@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import random
 import re
 import secrets
 import time
@@ -127,7 +128,9 @@ class Cases:
 
 
 def _requests(load: Load) -> Iterator[tuple[Player, bytes]]:
-    """Everybody asks everybody, of one area after the other."""
+    """Everybody asks everybody, of all areas, in an order by chance that is always the same."""
     pairs = [(asking, answering) for answering in load.answering for asking in load.asking]
-    for area in load.areas:
-        yield from ((asking, request(asking, answering, area)) for asking, answering in pairs)
+    wanted = [(asking, answering, area) for area in load.areas for asking, answering in pairs]
+    random.Random(1).shuffle(wanted)
+    for asking, answering, area in wanted:
+        yield asking, request(asking, answering, area)

@@ -28,8 +28,9 @@ class Scoreboard(Counting):
         return {"changed_at": {"$lte": datetime.now(UTC) - self._rest}} if self._rest else {}
 
     async def begin_counting(self) -> None:
-        """Make the index, and have counted what is open since before there were these counters."""
+        """Make the indexes, and have counted what is open since before there were these counters."""
         await self.prepare({"open": True})
+        await self._store.counters.create_index("month", sparse=True)
 
     async def groups(
         self, first: str, last: str, country: str | None = None, area: str | None = None
