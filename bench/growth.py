@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -31,6 +31,7 @@ from bench.report import machine
 from bench.rounds import VARIANTS, Round, play, services
 from bench.shelf import Client, Place, Shelf
 from deploy.local.exchange import Exchange, exchange
+from deploy.local.waiting import until
 
 SLOWER: Final = 1.3
 IDLE_MB: Final = 70.0
@@ -47,6 +48,7 @@ KINDS: Final[Mapping[str, Sequence[Place]]] = {
 _IDLE_FOR: Final = 10.0
 _GATHER_FOR: Final = "PT5S"
 """So that what a round's cases tell is sent in the same round."""
+_TOLD_WITHIN: Final = 90.0
 _SERVERS: Final = frozenset({"rabbitmq", "mongodb"})
 
 Figures = dict[str, Any]
@@ -90,6 +92,8 @@ class _Growth:
         with filling.client(self._running) as databases:
             for kind in KINDS:
                 result[kind] = self._grow(kind, databases, getattr(self._options, kind))
+            with services(self._running):
+                _wait_until_told(databases)
         with services(self._running):
             result["idle_full_mb"] = _idle()
             result["burst"] = [asyncio.run(burst(self._load, many)).figures() for many in (FEW, self._options.burst)]
@@ -194,6 +198,13 @@ def _idle() -> dict[str, float]:
     """Return the megabytes of every process once nothing has happened for a while."""
     time.sleep(_IDLE_FOR)
     return {name: round(size / 2**20, 1) for name, size in Usage.now(programs()).rss.items()}
+
+
+def _wait_until_told(databases: Client) -> None:
+    """Return when the notifier has sent what the rounds left it: else it would not be idle."""
+    waits = databases["notifier"]["notices"]
+    with suppress(TimeoutError):
+        until(lambda: waits.find_one({"send_at": {"$exists": True}}) is None, "mails are left", _TOLD_WITHIN)
 
 
 def _largest(many: Iterable[Mapping[str, float]]) -> dict[str, float]:
