@@ -2,12 +2,11 @@
 
 import asyncio
 from datetime import date
-from typing import Any
 
 import pytest
 from pamqp import commands, frame, header
 
-from bench import frames, growth, report
+from bench import frames, report
 from bench.channel import Channel, Nacked, Returned
 from bench.count import Tally
 from bench.frames import Delivered, Properties
@@ -199,38 +198,6 @@ def test_a_result_is_quoted_as_it_was_measured() -> None:
     text = quoted(report.summary(rounds))
     assert "| the services as they ship | 300.0 | 1 / 2 ms | - | 1.0 / 0.0 / 0.0 ms |" in text
     assert "3.0 times as many as plain FastStream, 30% of the limit; 0 lost, 0 doubled in 1 rounds" in text
-
-
-GROWN: dict[str, Any] = {
-    "idle_mb": {"casework": 65.0, "rabbitmq": 300.0},
-    "cases": {"slower": 1.1, "lost": 0},
-    "authorities": {"slower": 1.0, "lost": 0},
-    "areas": {"slower": 1.3, "lost": 0},
-    "burst": [
-        {"commands_per_s": 300.0},
-        {"commands_per_s": 290.0, "unanswered": 0, "answered_twice": 0, "peak_mb": {"casework": 150.0}},
-    ],
-}
-
-
-def test_growth_that_costs_nothing_passes() -> None:
-    """Servers that are not ours may be as large as they like."""
-    assert growth.failures(GROWN) == []
-
-
-def test_growth_fails_when_anything_becomes_slow_or_large_or_is_lost() -> None:
-    """Each in words."""
-    slow = {**GROWN, "cases": {"slower": 1.4, "lost": 2}, "idle_mb": {"casework": 71.0}}
-    few, many = GROWN["burst"]
-    worse = {**many, "commands_per_s": 200.0, "unanswered": 3, "peak_mb": {"casework": 300.0}}
-    assert growth.failures({**slow, "burst": [few, worse]}) == [
-        "with more cases 1.4 times slower, not 1.3 at the most",
-        "cases: 2 lost or doubled",
-        "200.0 commands/s in a burst, 300.0 in a small one",
-        "3 commands unanswered",
-        "casework has 71.0 MB idle, more than 70.0",
-        "casework has 300.0 MB in a burst, more than 200.0",
-    ]
 
 
 def _round(variant: str, closed: int, lost: int) -> Round:
