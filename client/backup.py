@@ -23,6 +23,8 @@ BATCH: Final = 500
 STAGING: Final = "restoring."
 """Before the names of collections that are not in use yet."""
 _FORMAT: Final = 1
+_ENDING: Final = ".imi"
+_UNFINISHED: Final = ".unfinished"
 
 
 class NotEmpty(Exception):
@@ -57,7 +59,7 @@ def write(source: Raw, service: str, file: Path, key: bytes) -> Contents:
     snapshot = bool(source.client.topology_description.replica_set_name or source.command("hello").get("setName"))
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     header = {"format": _FORMAT, "service": service, "at": at, "snapshot": snapshot}
-    unfinished = file.with_name(file.name + ".unfinished")
+    unfinished = file.with_name(file.name + _UNFINISHED)
     with unfinished.open("xb") as stream:
         try:
             sealing = Sealing(stream, key, header)
@@ -83,6 +85,20 @@ def _write_all(source: Raw, sealing: Sealing, session: ClientSession) -> dict[st
             sealing.write(bson.encode({"document": document}))
             counts[name] += 1
     return counts
+
+
+def named(folder: Path, service: str) -> Path:
+    """Return the name of a backup of now: in the order of names they are in the order of time."""
+    return folder / f"{service}-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}{_ENDING}"
+
+
+def prune(folder: Path, service: str, keep: int) -> None:
+    """Remove all but the newest of a service's backups, and what was begun by one that ended before it had finished."""
+    whole = sorted(folder.glob(f"{service}-*{_ENDING}"))
+    for old in whole[: max(0, len(whole) - keep)]:
+        old.unlink()
+    for begun in folder.glob(f"{service}-*{_ENDING}{_UNFINISHED}"):
+        begun.unlink()
 
 
 def verify(file: Path, service: str, key: bytes) -> Contents:

@@ -37,12 +37,25 @@ By = Annotated[str, typer.Option(envvar="IMI_BY", default_factory=getpass.getuse
 
 
 def make_backup(
-    service: Service, file: Path, mongo_url: MongoUrl, key: Key, database: Database = "", *, as_json: AsJson = False
+    service: Service,
+    file: Path,
+    mongo_url: MongoUrl,
+    key: Key,
+    database: Database = "",
+    *,
+    keep: Annotated[int, typer.Option(min=0, help="In a folder: keep so many of the service's; 0: all.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
-    """Write a service's whole database into FILE, sealed. It goes on meanwhile; FILE appears when it is complete."""
+    """Write a service's whole database into FILE, sealed. It goes on meanwhile; FILE appears when it is complete.
+
+    Where FILE is a folder, the backup is named there after the service and the time.
+    """
     try:
+        whole = backup.named(file, service) if file.is_dir() else file
         with backup.connected(mongo_url, database or _known(service)) as source:
-            contents = backup.write(source, service, file, read_key(key))
+            contents = backup.write(source, service, whole, read_key(key))
+        if keep and file.is_dir():
+            backup.prune(file, service, keep)
     except (PyMongoError, NotReadable, OSError) as error:
         raise _failed(error) from error
     _tell(contents, as_json=as_json)

@@ -42,15 +42,20 @@ class Wanted:
 def secrets(passwords: Passwords, wanted: Wanted) -> dict[str, Files]:
     """Return each Secret's files. `passwords` has one for each of `deploy.compose.credentials.NAMES`."""
     broker = {name: passwords[f"broker/{name}"] for name in (*ACCOUNTS, ADMINISTRATOR)}
-    database = {name: passwords[f"database/{name}"] for name in ("root", *SERVICES)}
+    backups = [f"backup-{name}" for name in SERVICES]
+    database = {name: passwords[f"database/{name}"] for name in ("root", *SERVICES, *backups)}
     administered = {"management_url": management_url(broker[ADMINISTRATOR], wanted)}
     files: dict[str, dict[str, str]] = {
         name: {"amqp_url": amqp_url(name, broker[name], wanted)} for name in (*SERVICES, "provisioner")
     }
     for name in SERVICES:
         files[name]["mongo_url"] = mongo_url(name, database[name], wanted)
+        files[f"backup-{name}"] = {
+            "mongo_url": mongo_url(name, database[f"backup-{name}"], wanted, user="backup"),
+            "backup_key": _key(passwords[f"keys/backup-{name}"]),
+        }
     files["provisioner"] |= administered
-    files["casework"]["root_keys"] = base64.b64encode(_digest(passwords["keys/root"])).decode()
+    files["casework"]["root_keys"] = _key(passwords["keys/root"])
     files["notifier"]["smtp_url"] = wanted.smtp_url
     key = {"key": passwords["database/key"]}
     return {
@@ -74,11 +79,11 @@ def management_url(password: str, wanted: Wanted) -> str:
     return f"{scheme}://{ADMINISTRATOR}:{password}@rabbitmq:{port}"
 
 
-def mongo_url(service: str, password: str, wanted: Wanted) -> str:
-    """Return the address of a service's own database, which also knows its user."""
+def mongo_url(service: str, password: str, wanted: Wanted, user: str | None = None) -> str:
+    """Return the address of a service's own database, which also knows its user: the service, or another."""
     hosts = ",".join(f"{member}:{MONGODB_PORT}" for member in MEMBERS[: wanted.members])
     tls = "&tls=true" if wanted.tls else ""
-    return f"mongodb://{service}:{password}@{hosts}/?authSource={service}&replicaSet=exchange{tls}"
+    return f"mongodb://{user or service}:{password}@{hosts}/?authSource={service}&replicaSet=exchange{tls}"
 
 
 def administrator(password: str) -> Files:
@@ -119,8 +124,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+def _key(word: str) -> str:
+    """32 bytes in base64."""
+    return base64.b64encode(hashlib.sha256(word.encode()).digest()).decode()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Found the replica set, and give each service a user that may read and write its own database alone.
 
+Whoever makes backups has a user in each database that was given a password for it (`backup-casework`), and may read it.
+
 MongoDB takes its first user only from its own machine ("localhost exception"). `docker compose up` runs this next to
 mongod, in a container that shares mongod's network. On Kubernetes it runs elsewhere, and comes in by the key that the
 members of the set prove themselves with (IMI_KEY_FILE). Doing it again changes nothing, except passwords that have
@@ -19,6 +21,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 NAME: Final = "exchange"
+BACKUP: Final = "backup-"
 TRIES: Final = 120
 UNAUTHORIZED: Final = 13
 ALREADY_INITIALIZED: Final = 23
@@ -109,11 +112,13 @@ def attempt(anyone: Client, command: dict[str, Any], but: tuple[int, ...]) -> No
             raise
 
 
-def set_user(root: Client, service: str, password: str) -> None:
-    """Create or change the user of a service, in the service's database."""
-    known = root[service].command("usersInfo", service)["users"]
-    command = "updateUser" if known else "createUser"
-    root[service].command(command, service, pwd=password, roles=["readWrite"])
+def set_user(root: Client, name: str, password: str) -> None:
+    """Create or change the user of a service in the service's database, or that of its backups."""
+    backs_up = name.startswith(BACKUP)
+    database = root[name.removeprefix(BACKUP)]
+    user, role = (BACKUP.rstrip("-"), "read") if backs_up else (name, "readWrite")
+    command = "updateUser" if database.command("usersInfo", user)["users"] else "createUser"
+    database.command(command, user, pwd=password, roles=[role])
 
 
 def prepare(members: ReplicaSet, passwords: Mapping[str, str]) -> None:
@@ -123,8 +128,8 @@ def prepare(members: ReplicaSet, passwords: Mapping[str, str]) -> None:
     with members.founder() as founder:
         create_root(founder, root_password)
     with members.root(root_password) as root:
-        for service in passwords.keys() - {"root"}:
-            set_user(root, service, passwords[service])
+        for name in passwords.keys() - {"root"}:
+            set_user(root, name, passwords[name])
 
 
 def main() -> None:

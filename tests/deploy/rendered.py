@@ -56,8 +56,15 @@ def named(name: str, kind: str, called: str) -> Manifest:
 
 def pods(name: str) -> Iterator[tuple[str, Manifest]]:
     """Name and specification of every pod that these manifests describe themselves."""
-    for one in of_kind(name, "Deployment", "StatefulSet", "Job"):
-        yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+    for pod, template in templates(name):
+        yield pod, template["spec"]
+
+
+def templates(name: str) -> Iterator[tuple[str, Manifest]]:
+    """The same, with the labels."""
+    for one in of_kind(name, "Deployment", "StatefulSet", "Job", "CronJob"):
+        spec = one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one["spec"]
+        yield one["metadata"]["name"], spec["template"]
 
 
 def containers(pod: Manifest) -> list[Manifest]:

@@ -1,5 +1,6 @@
 """What is rendered for Kubernetes, held against the schemas and against what it promises: no cluster is needed."""
 
+import base64
 import re
 import tomllib
 from typing import Any
@@ -9,14 +10,17 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from contracts.topology import MAX_MESSAGE_SIZE
+from contracts.topology import MAX_MESSAGE_SIZE, SERVICES
+from deploy.kubernetes import credentials as made
 from services.chassis.serving import FINISH_WITHIN
 from services.notifier import sending
 from tests.deploy.rendered import (
     EACH,
     FOLDER,
     OVERLAY,
+    PASSWORDS,
     VERSION,
+    WANTED,
     Manifest,
     containers,
     environment,
@@ -153,9 +157,39 @@ def test_the_broker_is_configured_as_elsewhere(name: str) -> None:
 
 def test_casework_replicas_share_their_keys() -> None:
     """On several nodes, and outside the database, whose backups must not hold them."""
-    (claim,) = of_kind("production", "PersistentVolumeClaim")
+    claim = named("production", "PersistentVolumeClaim", "casework-keys")
     assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
     pod: dict[str, Any] = named("production", "Deployment", "casework")["spec"]["template"]["spec"]
     (volume,) = (one for one in pod["volumes"] if "persistentVolumeClaim" in one)
     mounts = {one["mountPath"]: one["name"] for one in pod["containers"][0]["volumeMounts"]}
     assert mounts[environment(pod)["IMI_KEYS"]] == volume["name"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_is_backed_up_every_night_by_whoever_may_only_read(service: str) -> None:
+    """Sealed with a key of its own, into a volume of its own; what is written down as a command is one of `imi`'s."""
+    job = named("production", "CronJob", f"backup-{service}")["spec"]
+    assert (job["concurrencyPolicy"], job["timeZone"]) == ("Forbid", "Etc/UTC")
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", job["schedule"])
+    pod = job["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    command, of, folder, *options = container["args"]
+    assert (command, of, options) == ("backup", service, ["--keep", "14", "--json"])
+    mounts = {one["mountPath"]: one["name"] for one in container["volumeMounts"]}
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    assert volumes[mounts[folder]]["persistentVolumeClaim"]["claimName"] == f"backups-{service}"
+    assert named("production", "PersistentVolumeClaim", f"backups-{service}")
+    own = made.secrets(PASSWORDS, WANTED["production"])
+    mine = own[volumes["credentials"]["secret"]["secretName"]]
+    assert mine["mongo_url"].startswith("mongodb://backup:")
+    assert f"authSource={service}&" in mine["mongo_url"]
+    assert len(base64.b64decode(mine["backup_key"])) == 32
+    assert len({own[f"backup-{one}-credentials"]["backup_key"] for one in SERVICES}) == len(SERVICES)
+    assert "IMI_KEYS" not in environment(pod)
+
+
+def test_each_backup_begins_at_another_time() -> None:
+    """The database reads one of them at a time."""
+    schedules = [one["spec"]["schedule"] for one in of_kind("production", "CronJob")]
+    assert len(set(schedules)) == len(schedules) == len(SERVICES)
+    assert not of_kind("small", "CronJob")

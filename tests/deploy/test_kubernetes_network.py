@@ -2,8 +2,22 @@
 
 from urllib.parse import urlsplit
 
+import pytest
+
+from contracts.topology import SERVICES
 from deploy.kubernetes import credentials as made
-from tests.deploy.rendered import EACH, OVERLAY, PASSWORDS, PROCESSES, WANTED, Manifest, environment, named, of_kind
+from tests.deploy.rendered import (
+    EACH,
+    OVERLAY,
+    PASSWORDS,
+    PROCESSES,
+    WANTED,
+    Manifest,
+    environment,
+    named,
+    of_kind,
+    templates,
+)
 
 
 def admitted(name: str, source: Manifest, target: Manifest) -> set[int]:
@@ -30,11 +44,7 @@ def selects(selector: Manifest | None, labels: Manifest) -> bool:
 
 
 def labels_of(name: str, pod: str) -> dict[str, str]:
-    (labels,) = (
-        one["spec"]["template"]["metadata"]["labels"]
-        for one in of_kind(name, "Deployment", "StatefulSet", "Job")
-        if one["metadata"]["name"] == pod
-    )
+    (labels,) = (template["metadata"]["labels"] for called, template in templates(name) if called == pod)
     return dict(labels)
 
 
@@ -84,6 +94,15 @@ def test_the_jobs_reach_the_server_that_they_prepare(name: str) -> None:
     users = labels_of(name, "mongodb-users")
     assert admitted(name, users, labels_of(name, "mongodb")) == {made.MONGODB_PORT}
     assert not admitted(name, users, BROKER)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_backup_reaches_the_database_alone(service: str) -> None:
+    """Neither the broker nor any service, and no address outside."""
+    mine = labels_of("production", f"backup-{service}")
+    assert admitted("production", mine, labels_of("production", "mongodb")) == {made.MONGODB_PORT}
+    assert not admitted("production", mine, BROKER)
+    assert not any(admitted("production", mine, labels_of("production", other)) for other in PROCESSES)
 
 
 @OVERLAY

@@ -26,6 +26,9 @@ from tests.deploy.rendered import (
     settings,
 )
 
+_FILES = {"IMI_PASSWORDS", "IMI_KEYS", "IMI_HTTP_KEY", "IMI_BACKUP_KEY"}
+"""Settings that name a file or a folder by themselves."""
+
 
 @OVERLAY
 def test_every_secret_is_a_file_that_is_handed_out(name: str) -> None:
@@ -42,7 +45,7 @@ def test_every_secret_is_a_file_that_is_handed_out(name: str) -> None:
         looked_for = {value for value in environment(pod).values() if value.startswith("/run/secrets/imi/")}
         assert {path.rsplit("/", 1)[1] for path in looked_for} <= own, pod_name
         secret = [one for one in environment(pod) if re.search("URL|PASS|KEY|USER|TOKEN", one)]
-        assert all(one.endswith("_FILE") or one in {"IMI_PASSWORDS", "IMI_KEYS", "IMI_HTTP_KEY"} for one in secret)
+        assert all(one.endswith("_FILE") or one in _FILES for one in secret)
     assert not of_kind(name, "Secret")
     assert not any(word in yaml.safe_dump(list(overlay(name))) for word in PASSWORDS.values())
     assert named(name, "RabbitmqCluster", "rabbitmq")["spec"]["secretBackend"]["externalSecret"]["name"] in handed_out

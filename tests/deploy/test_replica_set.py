@@ -12,6 +12,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+from client import backup
 from contracts.topology import SERVICES
 from deploy.local.mongodb import mongod
 from deploy.local.ports import Ports
@@ -21,7 +22,7 @@ from deploy.local.waiting import both
 from deploy.mongodb.replica_set import NAME, ReplicaSet, prepare
 
 pytestmark = pytest.mark.servers
-PASSWORDS = {name: secrets.token_hex(8) for name in ("root", *SERVICES)}
+PASSWORDS = {name: secrets.token_hex(8) for name in ("root", *SERVICES, "backup-casework")}
 MEMBERS = ("first", "second", "third")
 
 
@@ -50,8 +51,8 @@ def mongod_on(folder: Path, name: str, port: int) -> Program:
     return Program([str(mongod()), *options, *small], folder / f"{name}.log")
 
 
-def test_three_members_become_a_set_with_a_user_for_each_service(members: ReplicaSet) -> None:
-    """By the members' key alone; doing it again changes passwords alone; each user has its own database."""
+def test_three_members_become_a_set_with_a_user_for_each_service(members: ReplicaSet, tmp_path: Path) -> None:
+    """By the members' key alone; done again it changes passwords alone; each has its own database, and backups read."""
     with pytest.raises(OperationFailure):
         prepare(replace(members, key="another"), PASSWORDS)
     prepare(members, PASSWORDS)
@@ -66,6 +67,15 @@ def test_three_members_become_a_set_with_a_user_for_each_service(members: Replic
         casework["casework"]["cases"].insert_one({"_id": 1})
         with pytest.raises(OperationFailure):
             casework["registry"]["authorities"].insert_one({"_id": 1})
+    login = {"username": "backup", "password": PASSWORDS["backup-casework"], "authSource": "casework"}
+    url = f"mongodb://backup:{login['password']}@{','.join(members.members)}/?authSource=casework&replicaSet={NAME}"
+    with backup.connected(url, "casework") as database:
+        whole = backup.write(database, "casework", tmp_path / "whole.imi", secrets.token_bytes(32))
+    assert (whole.snapshot, whole.counts) == (True, {"cases": 1})
+    with client_of(members, **login) as reader:
+        for what in (reader["casework"]["cases"].insert_one, reader["registry"]["authorities"].find_one):
+            with pytest.raises(OperationFailure):
+                what({"_id": 2})
     with client_of(members) as anyone, pytest.raises(OperationFailure):
         anyone["casework"]["cases"].find_one()
 
