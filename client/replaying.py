@@ -4,18 +4,26 @@ First it is written down who does it, then the message goes where it belongs, th
 in between leads to the same message twice, with the same id: its service finds that it has been done.
 """
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from aiormq.abc import DeliveredMessage
 
-from client.parked import Parked, parked_from
+from client.parked import Parked, listed, parked_from
 from client.wire import Again, NowhereToGo, Pace, Wire
 from contracts.topology import REPLAYS, again_lane_of, destinations_of, expired_lane_of, parked_queue_of, system_of
 
+HELD_FOR: Final = 20.0
+"""Seconds for which messages are held, more or less, before what was not handled again goes back for a while."""
+_LOOKS: Final = 4
+"""How often one looks in vain: what went back is not there again at once."""
+_LOOK_AGAIN_AFTER: Final = 0.5
 RECORD: Final = "exchange.replay_record.v1"
 
 Work = Literal["replay", "discard", "drop"]
@@ -38,16 +46,39 @@ class Order:
 async def carry_out(wire: Wire, services: Sequence[str], order: Order) -> AsyncIterator[tuple[Parked, Came]]:
     """Yield what came of each message that was chosen. One that has nowhere to go stays where it is.
 
-    What is parked again meanwhile is left for another time. Raises as `Wire.handle_again`.
+    What is parked again meanwhile is left for another time. However long it takes at this rate, nothing is held for
+    long: every so often all goes back, and is taken anew. Raises as `Wire.handle_again`.
     """
     pace = Pace(order.rate)
     for service in services:
-        async for message in wire.held(parked_queue_of(service), order.at_most):
+        found = await listed(wire, (service,), order.at_most)
+        left = Counter(one.id for one in found if order.chosen(one))
+        looks = 0
+        while left and looks < _LOOKS:
+            await asyncio.sleep(looks * _LOOK_AGAIN_AFTER)
+            looks += 1
+            async for parked, came in _some(wire, service, order, left, pace):
+                looks = 0
+                yield parked, came
+
+
+async def _some(
+    wire: Wire, service: str, order: Order, left: Counter[str], pace: Pace
+) -> AsyncIterator[tuple[Parked, Came]]:
+    """Yield what came of those `left` that are found within some seconds, and count them out."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + HELD_FOR
+    async with aclosing(wire.held(parked_queue_of(service), order.at_most)) as held:
+        async for message in held:
             parked = parked_from(service, message)
-            if not order.chosen(parked):
+            if not left[parked.id]:
                 continue
             await pace.wait()
-            yield parked, await _carry_out(wire, parked, message, order)
+            came = await _carry_out(wire, parked, message, order)
+            left -= Counter([parked.id])
+            yield parked, came
+            if loop.time() > until or not left:
+                return
 
 
 async def _carry_out(wire: Wire, parked: Parked, message: DeliveredMessage, order: Order) -> Came:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,10 +80,11 @@ class Wire:
         """Return how many messages wait in a queue, those in hand not counted."""
         return (await self.inbound.queue_declare(queue, passive=True)).message_count or 0
 
-    async def held(self, queue: str, at_most: int) -> AsyncIterator[DeliveredMessage]:
-        """Yield what waits in a queue now, so many at the most. What is not acknowledged goes back in the end.
+    async def held(self, queue: str, at_most: int) -> AsyncGenerator[DeliveredMessage, None]:
+        """Yield what waits in a queue now, so many at the most. What is not acknowledged goes back when this ends.
 
-        Raises what aiormq raises when this account may not read it, also when it is empty.
+        To be ended soon: RabbitMQ takes away from whoever holds something for half an hour. Raises what aiormq raises
+        when this account may not read it, also when it is empty.
         """
         left = min(await self.waiting(queue), at_most)
         arrived = asyncio.Queue[DeliveredMessage]()
@@ -99,6 +100,7 @@ class Wire:
             return  # somebody else holds the rest
         finally:
             await self.inbound.basic_cancel(str(consumer.consumer_tag))
+            await self.inbound.basic_nack(0, multiple=True)  # whatever is held
 
     async def stream(self, name: str, since: datetime | None = None) -> AsyncIterator[DeliveredMessage]:
         """Yield what is in a stream at this moment, from a moment on (some may be older), and nothing after.

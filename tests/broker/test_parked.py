@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from client import replaying
 from client.parked import parked_from
 from client.replaying import agains_of
 from client.wire import open_wire
@@ -114,6 +115,25 @@ async def _replay_and_crash(url: str) -> None:
         async for message in wire.held(PARKED, 10):
             for again in agains_of(parked_from("casework", message), message, "replay"):
                 await wire.handle_again(again)
+
+
+async def test_a_long_replay_holds_nothing_for_long_and_repeats_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every so often all that is left goes back, and is taken anew; what was not chosen stays; no consumer is left."""
+    monkeypatch.setattr(replaying, "HELD_FOR", 0.0)  # after each message
+    async with raw_system(world.url("de-kammer"), "de-kammer") as germany, open_wire(world.url(OPERATOR)) as wire:
+        ids = await _park(world, germany, 6)
+        stays = ids[2]
+        order = replaying.Order("replay", lambda one: one.message_id != stays, "a tester", rate=1000)
+        done = [one.message_id async for one, _ in replaying.carry_out(wire, ["casework"], order)]
+        assert sorted(done) == sorted(set(ids) - {stays})
+        for message_id in done:
+            assert (await germany.outcome(message_id))["status"] == "done"
+        assert [len(germany.outcomes(message_id)) for message_id in ids] == [1, 1, 0, 1, 1, 1]
+        (left,) = await operator(world, "list", "--service", "casework")
+        assert (left["count"], left["example"]["message"]) == (1, stays)
+    await operator(world, "discard", "--all", "--service", "casework", "--why", "a test", "--yes")
 
 
 async def test_a_command_that_is_given_up_is_refused_and_its_sender_knows(world: World) -> None:
