@@ -3,7 +3,9 @@
 import asyncio
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import typer
@@ -12,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from client.looking import BrokerDown, Looking, replicas
+from client.looking import BrokerDown, Looking, replicas, unread_for
 from client.status import EXIT, Status, down, status_of
 from contracts.topology import INBOX_LENGTH, inbox_of
 
@@ -99,27 +101,53 @@ def _json(found: Status) -> dict[str, Any]:
     }
 
 
-def systems(management_url: LookUrl, *, as_json: AsJson = False) -> None:
-    """List the connected systems: what is open, and what they have not read. Exit status 2 when the broker is down."""
+def systems(
+    management_url: LookUrl,
+    prometheus_url: Annotated[
+        str,
+        typer.Option(envvar="IMI_PROMETHEUS_URL", help="The Prometheus that watches: for the age of what is unread."),
+    ] = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """List the connected systems: what is open, and what they have not read. Exit status 2 when the broker is down.
+
+    For how long something has been unread Prometheus knows; without one, or when it does not answer, nobody says.
+    """
     try:
-        found = asyncio.run(_systems(management_url))
+        found = asyncio.run(_systems(management_url, prometheus_url))
     except BrokerDown as error:
         console.print(f"[red]the broker cannot be asked[/red]: {error}")
         raise typer.Exit(2) from error
     if as_json:
         print(json.dumps(found))
         return
-    table = Table("system", "state", "connections", "readers", "unread", "of which in hand", "waiting commands")
+    counts = Table(
+        "system", "state", "connections", "readers", "unread", "of which in hand", "since", "waiting commands"
+    )
     for one in found:
-        row = [one[name] for name in ("system", "state", "connections", "readers", "unread", "in_hand", "waiting")]
-        table.add_row(*map(str, row), style="yellow" if one["unread"] > INBOX_LENGTH // 2 else None)
-    console.print(table)
+        row = [one[name] for name in ("system", "state", "connections", "readers", "unread", "in_hand")]
+        row += [_since(one["unread_seconds"]), one["waiting"]]
+        counts.add_row(*map(str, row), style="yellow" if one["unread"] > INBOX_LENGTH // 2 else None)
+    console.print(counts)
 
 
-async def _systems(url: str) -> list[dict[str, Any]]:
+def _since(seconds: float | None) -> str:
+    return "unknown" if seconds is None else f"{timedelta(seconds=round(seconds))}"
+
+
+async def _unread_for(url: str) -> Mapping[str, float]:
+    try:
+        return await unread_for(url) if url else {}
+    except BrokerDown as error:
+        Console(stderr=True).print(f"[yellow]Prometheus cannot be asked[/yellow]: {error}")
+        return {}
+
+
+async def _systems(url: str, prometheus_url: str) -> list[dict[str, Any]]:
     async with Looking(url) as looking:
-        queues, connections, permitted = await asyncio.gather(
-            looking.queues(), looking.connections(), looking.permitted()
+        queues, connections, permitted, ages = await asyncio.gather(
+            looking.queues(), looking.connections(), looking.permitted(), _unread_for(prometheus_url)
         )
     start = inbox_of("")
     waiting = dict[str, int]()
@@ -134,6 +162,7 @@ async def _systems(url: str) -> list[dict[str, Any]]:
             "readers": queue.consumers,
             "unread": queue.ready + queue.in_hand,
             "in_hand": queue.in_hand,
+            "unread_seconds": ages.get(queue.name),
             "waiting": waiting.get(name, 0),
         }
         for queue in sorted(queues, key=lambda one: one.name)

@@ -8,7 +8,7 @@ from contracts.addresses import trusting
 
 _PREFIX: Final = "IMI_"
 _SUFFIX: Final = "_FILE"
-ADDRESSES: Final = ("IMI_URL", "IMI_MANAGEMENT_URL", "IMI_REPLICAS")
+ADDRESSES: Final = ("IMI_URL", "IMI_MANAGEMENT_URL", "IMI_REPLICAS", "IMI_PROMETHEUS_URL")
 
 
 def read_files(environment: MutableMapping[str, str]) -> None:

@@ -12,6 +12,7 @@ import httpx
 from contracts.topology import VHOST
 
 _LINE: Final = re.compile(r"(?P<name>[a-z_]+)(?:\{[^}]*\})? (?P<value>[0-9.e+-]+)")
+_UNREAD_FOR: Final = 'max by (queue) (queue:waiting_seconds:max{queue=~"inbox[.].+"})'
 WITHIN: Final = 10.0
 """Seconds for an answer."""
 
@@ -90,6 +91,21 @@ class Looking:
         if not response.is_success:
             raise BrokerDown(f"HTTP {response.status_code}")
         return response.json()
+
+
+async def unread_for(url: str) -> dict[str, float]:
+    """Return for how long, at the most, something has been unread in each inbox: what the dashboards show.
+
+    RabbitMQ does not tell how old the head of a quorum queue is; Prometheus remembers when each was seen empty. Raises
+    `BrokerDown` when it cannot be asked.
+    """
+    async with httpx.AsyncClient(timeout=WITHIN) as client:
+        try:
+            response = await client.get(f"{url.rstrip('/')}/api/v1/query", params={"query": _UNREAD_FOR})
+            found = response.raise_for_status().json()["data"]["result"]
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            raise BrokerDown(type(error).__name__) from None
+    return {one["metric"]["queue"]: float(one["value"][1]) for one in found}
 
 
 async def replicas(urls: Sequence[str]) -> list[Replica]:

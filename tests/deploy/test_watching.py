@@ -20,6 +20,7 @@ from deploy.local.ports import Ports
 from deploy.local.supply import Supply, supply
 from deploy.local.waiting import until
 from deploy.local.watching import FOLDER, WINDOW, Watching, program, watching
+from tests.acceptance.test_command_line import imi
 from tests.broker.administering import administrator
 from tests.broker.management import purge
 from tests.broker.raw import raw_system
@@ -123,6 +124,24 @@ def asked(query: str) -> str:
 def test_no_panel_is_empty(watched: Watched, query: str) -> None:
     """Prometheus parses what a panel asks, and has an answer from an exchange in which a case has been."""
     until(lambda: bool(watched.watching.ask(asked(query))), f"data for {query}", WITHIN)
+
+
+def test_imi_says_for_how_long_a_system_has_not_read(watched: Watched) -> None:
+    """As the dashboards do: what nobody reads grows older; without Prometheus nobody claims to know."""
+    exchange = watched.world.exchange
+    admin = exchange.addresses.rabbit_admin
+    url = exchange.addresses.management_url_for(admin.name, admin.password)
+
+    def unread(prometheus: str) -> dict[str, Any]:
+        listed = json.loads(imi("systems", "--json", IMI_MANAGEMENT_URL=url, IMI_PROMETHEUS_URL=prometheus))
+        return {one["system"]: one["unread_seconds"] for one in listed}
+
+    until(
+        lambda: (unread(watched.watching.url)["hu-nimic"] or 0) > 1,
+        "an age of what is unread",
+        WITHIN,
+    )
+    assert set(unread("").values()) == {None}
 
 
 def test_rules_rest_on_what_there_is(watched: Watched) -> None:
