@@ -22,7 +22,7 @@ EVENTS: Final[Mapping[str, type[Message]]] = {
 CHANGES: Final[Mapping[str, frozenset[str]]] = {
     "registry": frozenset(kind.TYPE for kind in registry.COMMANDS if kind not in registry.QUESTIONS),
     "casework": frozenset(kind.TYPE for kind in casework.CHANGES),
-    "translation": frozenset(kind.TYPE for kind in translation.COMMANDS if kind is not translation.ShowForm),
+    "translation": frozenset(kind.TYPE for kind in translation.CHANGES),
     "notifier": frozenset(kind.TYPE for kind in notifier.CHANGES),
 }
 """By service, the commands that change something: they are worth playing again."""

@@ -187,7 +187,7 @@ class Tally(Part):
 class Compare(Message):
     """A service tells what its copies hold: by the first four characters of an authority's number, and all systems.
 
-    The registry sends again what is missing there, or older.
+    The registry, and translation of the areas, send again what is missing there, or older.
     """
 
     TYPE: ClassVar[str] = "registry.compare.v1"
@@ -196,6 +196,8 @@ class Compare(Message):
     systems: Tally
     terms: Tally | None = None
     """Of the vocabulary, by whoever keeps a copy of it."""
+    areas: Tally | None = None
+    """Of the published versions of areas, by whoever keeps a copy of their rules."""
 
 
 class Replayed(Message):

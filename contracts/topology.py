@@ -27,6 +27,8 @@ PARKED_LENGTH: Final = 100_000
 DELIVERY_LIMIT: Final = 500
 """A backstop only: what cannot succeed is parked by the service itself, and restarts count as deliveries too."""
 
+EXPIRED: Final = "expired"
+"""The exchange by which the broker passes on what expired in a lane. Nobody can publish to it."""
 REPLAY: Final = "replay"
 """The exchange by which the operator, and nobody else, has messages handled again. Its keys are names of queues."""
 REPLAYS: Final = "replays"
@@ -57,7 +59,10 @@ _BINDINGS: Final = (
     *(("provisioner", key, "registry.provisioned") for key in ("provisioned", "reconciled")),
     *((copying, "compare", "registry.copies") for copying in _COPYING),
     *(("registry", f"replay.{copying}", f"{copying}.replayed") for copying in _COPYING),
-    *(("expired", f"{service}.#", f"{service}.expired") for service in SERVICES),
+    ("casework", "compare", "translation.copies"),
+    ("translation", "replay.casework", "casework.replayed"),
+    # Into the journal too: what is played again must not be carried out when it had expired.
+    *((EXPIRED, f"{service}.#", queue) for service in SERVICES for queue in (f"{service}.expired", JOURNAL)),
     ("translation", "event.area", "casework.events"),
     ("casework", "dates", "notifier.dates"),
     ("casework", "own.#", "casework.own"),
@@ -78,7 +83,7 @@ _READS: Final[Mapping[str, str]] = {
     "registry": r"^registry\.((commands|undelivered)\..*|expired|again|provisioned|copies)$",
     "provisioner": r"^provisioner\.tasks$",
     "casework": r"^casework\.(commands\..*|expired|again|events|replayed|own)$",
-    "translation": r"^translation\.(commands\..*|expired|again|events|replayed|views)$",
+    "translation": r"^translation\.(commands\..*|expired|again|events|replayed|views|copies)$",
     "notifier": r"^notifier\.(commands\..*|expired|again|events|replayed|dates)$",
 }
 _OPERATORS: Final = (
@@ -181,7 +186,7 @@ def exchange_topology(password_hashes: Mapping[str, str], vhost: str = VHOST) ->
         ],
         "exchanges": [
             *(_exchange(name, vhost) for name in (*_READS, REPLAY)),
-            _exchange("expired", vhost, internal=True),
+            _exchange(EXPIRED, vhost, internal=True),
         ],
         "queues": [_queue(name, vhost, "stream" if name in _STREAMS else "quorum") for name in queues],
         "bindings": [
@@ -231,7 +236,7 @@ def _policies(vhost: str) -> list[dict[str, Any]]:
     full = {"max-length": LANE_LENGTH, "max-length-bytes": LANE_BYTES, "overflow": "reject-publish"}
     lane = {**full, "delivery-limit": DELIVERY_LIMIT}
     # At-least-once: an expired command reaches its service even if the broker dies in between.
-    commands = lane | {"dead-letter-exchange": "expired", "dead-letter-strategy": "at-least-once"}
+    commands = lane | {"dead-letter-exchange": EXPIRED, "dead-letter-strategy": "at-least-once"}
     undelivered = commands | {"dead-letter-routing-key": "registry.undelivered"}
     stream = {"max-length-bytes": JOURNAL_BYTES, "stream-max-segment-size-bytes": SEGMENT}
     inside = "|".join(_READS)  # a system may be called `views`: its lanes and its inbox are none of these

@@ -187,7 +187,8 @@ class Labels(Part):
     """The cursor of the next page; without it there is none."""
 
 
-COMMANDS: tuple[type[Message], ...] = (PutTexts, PublishArea, ShowForm, ShowLabels)
+CHANGES: tuple[type[Message], ...] = (PutTexts, PublishArea)
+COMMANDS: tuple[type[Message], ...] = (*CHANGES, ShowForm, ShowLabels)
 
 
 class AreaPublished(Message):

@@ -33,6 +33,7 @@ SAID: Final[tuple[tuple[str, str, type[Message]], ...]] = (
     ("casework", "dates", dates.AllDates),
     *(("casework", own.routing_key(model), model) for model in own.OWN),
     ("translation", "event.area", translation.AreaPublished),
+    ("translation", "replay.casework", translation.AreaPublished),
 )
 MODELS: Final = {model.TYPE: model for _, _, model in SAID}
 

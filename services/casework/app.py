@@ -50,6 +50,7 @@ async def main() -> None:
     feed.on(Replayed, store.replayed)
     feed.on(AreaPublished, store.area_published)
     replay.on(Replayed, store.replayed)
+    replay.on(AreaPublished, store.area_published)
     comparing = Comparing(replay, store.compare, settings.compare_every)
     sweeper, scoreboard = (
         Sweeper(store, replay, keys, settings.epoch),

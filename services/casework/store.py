@@ -14,7 +14,7 @@ from services.casework.case import Fold, Side
 from services.casework.deadlines import next_of
 from services.casework.knowledge import Access, Area, Authority
 from services.casework.scores import facts_of
-from services.chassis.copies import total
+from services.chassis.copies import tally_of, total
 from services.chassis.counting import MARK
 from services.chassis.histories import Histories, History, Sealer
 from services.chassis.mongo import Database, Document
@@ -115,9 +115,10 @@ class Store:
             await self.gone.update_one({"_id": event.id}, {"$set": fields}, upsert=True)
 
     async def compare(self) -> Compare:
-        """Return what the copies hold, for the registry to compare."""
+        """Return what the copies hold, for the registry and translation to compare."""
         authorities, systems = await self._authorities.tallies(), await self._systems.tallies()
-        return Compare(service="casework", authorities=authorities, systems=total(systems))
+        areas = tally_of([str(one["_id"]) async for one in self._rules.find({}, {"_id": 1})])
+        return Compare(service="casework", authorities=authorities, systems=total(systems), areas=areas)
 
     async def area_published(self, event: AreaPublished) -> None:
         """Keep the rules of this version for the cases that will begin with it."""

@@ -1,7 +1,7 @@
-"""Copies of the registry's data compared with the registry's own, every so often: it sends again what is missing."""
+"""Copies of another service's data compared with its own, every so often: it sends again what is missing."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -35,8 +35,14 @@ def total(parts: Mapping[str, Tally]) -> Tally:
     )
 
 
+def tally_of(versions: Iterable[str]) -> Tally:
+    """Return the tally of what is published by version, each named `<what>/<version>`."""
+    numbers = [int(one.rsplit("/", 1)[1]) for one in versions]
+    return Tally(count=len(numbers), versions=sum(numbers))
+
+
 class Comparing(Loop):
-    """Tells the registry what this service's copies hold: at once, then every so often. No fault ends it.
+    """Tells whose data it is what this service's copies hold: at once, then every so often. No fault ends it.
 
     Replicas need not know of each other: what is sent again twice changes nothing the second time.
     """
@@ -49,7 +55,7 @@ class Comparing(Loop):
         self._expires_after = every
 
     async def turn(self) -> None:
-        """Tell the registry what there is, unless what it sent before still waits: that would be sent again.
+        """Tell what there is, unless what it sent before still waits: that would be sent again.
 
         A comparison that nobody has read by the next one is dropped. Raises what the database and the broker raise.
         """

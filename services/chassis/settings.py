@@ -67,7 +67,7 @@ class ServiceSettings(BrokerSettings):
     mongo_url: Address
     mongo_database: str
     compare_every: float = Field(default=300, gt=0, allow_inf_nan=False)
-    """Seconds after which copies of the registry's data are compared with it again."""
+    """Seconds after which copies of what another service owns are compared with that again."""
 
 
 def _from_files(environment: Mapping[str, str]) -> dict[str, Any]:

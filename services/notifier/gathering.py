@@ -74,7 +74,7 @@ class Gathering:
         together = await self._together(turn, summary)
         if not together:
             return None
-        batch = await self._waiting.bind(together, turn)
+        batch = await self._waiting.bind(together)
         if batch is None:
             return None  # another's turn overtook this one; what is bound goes with the next
         try:

@@ -162,13 +162,17 @@ class Waiting:
         # In an order that no try changes.
         return sorted([_waits(dict(one)) async for one in found], key=lambda one: (one.at, one.id))
 
-    async def bind(self, waiting: Sequence[Waits], turn: Turn) -> str | None:
-        """Bind together what one mail is to tell; return how that is called, or nothing if another bound some of it."""
+    async def bind(self, waiting: Sequence[Waits]) -> str | None:
+        """Bind together what one mail is to tell; return how that is called, or nothing if another bound some of it.
+
+        It is called so whoever binds it: told once more after a restore, it has the same Message-ID.
+        """
         if waiting[0].batch:
             return waiting[0].batch
+        batch = derived_uuid("batch", *sorted(one.id for one in waiting))
         free = {**_these(waiting), "batch": {"$exists": False}}
-        bound = await self._pieces.update_many(free, {"$set": {"batch": turn.token}})
-        return turn.token if bound.matched_count == len(waiting) else None
+        bound = await self._pieces.update_many(free, {"$set": {"batch": batch}})
+        return batch if bound.matched_count == len(waiting) else None
 
     async def put_off(self, waiting: Sequence[Waits], until: datetime) -> None:
         """Have these wait for the summary of the day."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import uvloop
 
 import contracts
-from contracts.directory import AuthorityState, Replayed, SystemState, TermsChanged
+from contracts.directory import AuthorityState, Compare, Replayed, SystemState, TermsChanged
 from contracts.sentences import SENTENCES
 from contracts.topology import OPERATOR, again_lane_of, expired_lane_of, lanes_of
 from contracts.translation import COMMANDS
@@ -18,6 +18,7 @@ from services.chassis.loops import Loop
 from services.chassis.restored import Restored
 from services.chassis.service import Parts, serve
 from services.chassis.worker import Worker
+from services.translation.again import AreasAgain
 from services.translation.guard import Guard
 from services.translation.handlers import CatalogueDesk, Translator
 from services.translation.machine import Machine
@@ -44,6 +45,8 @@ async def main() -> None:
     feed.on(Replayed, store.replayed)
     replay.on(Replayed, store.replayed)
     feed.on(TermsChanged, store.terms_changed)
+    copies = Feed(broker, NAME, f"{NAME}.copies")
+    copies.on(Compare, AreasAgain(store, copies).compare)
     comparing = Comparing(replay, store.compare, settings.compare_every)
     figures = Loop("figures", Figures(store).turn, EVERY)
 
@@ -57,12 +60,20 @@ async def main() -> None:
 
     desk = Desk(COMMANDS, settings.max_body, CatalogueDesk(store))
     machine = _machine(settings)
-    translator = Translator(store, sentences, Guard() if settings.language_guard else None, machine)
+    guard = Guard() if settings.language_guard else None
+    translator = Translator(store, sentences, guard, machine, catching_up=restored.catching_up)
     workers = [Worker(url, NAME, lanes, desk), Worker(url, NAME, views, translator)]
     parts = Parts(
         broker,
         workers,
-        probes=[functools.partial(mongo.answers, database), feed.ready, replay.ready, comparing.runs, figures.runs],
+        probes=[
+            functools.partial(mongo.answers, database),
+            feed.ready,
+            replay.ready,
+            copies.ready,
+            comparing.runs,
+            figures.runs,
+        ],
         prepare=[store.prepare],
         begin=[comparing.begin, figures.begin],
         end=[comparing.end, figures.end, *([machine.end] if machine else [])],

@@ -1,7 +1,8 @@
 """Views in, inbox messages out; and the operator's publication of legislation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 import structlog
 from pydantic_core import from_json, to_json
@@ -12,10 +13,11 @@ from contracts.languages import LAST_RESORT
 from contracts.refusal import Refusal
 from contracts.topology import OPERATOR, inbox_of
 from contracts.translation import AreaPublished, PublishArea, PutTexts, ShowForm, ShowLabels
-from services.chassis import metrics, tracing
+from services.chassis import faults, metrics, tracing
 from services.chassis.bus import Outgoing
 from services.chassis.delivery import Delivery, Handled, Later, Result
 from services.chassis.desk import Answer, Event, done, refused
+from services.chassis.faults import Impatient
 from services.chassis.intake import Command
 from services.chassis.parking import ROUTING_KEY
 from services.translation.area import AreaTexts, codes_of, inconsistency
@@ -29,6 +31,9 @@ from services.translation.reading import Reading, Sentences, Terms, in_order
 from services.translation.render import Areas, Json, area_of, listed_in, render
 from services.translation.store import Store
 
+LOOK_AGAIN_AFTER: Final = 1.0
+"""Seconds after which a view is tried again whose area a restored database may still get."""
+
 Languages = Mapping[str, tuple[str, ...]]
 log = structlog.get_logger()
 
@@ -37,13 +42,22 @@ class Translator:
     """The handler of the queue of views."""
 
     def __init__(
-        self, store: Store, sentences: Sentences, guard: Guard | None = None, machine: Machine | None = None
+        self,
+        store: Store,
+        sentences: Sentences,
+        guard: Guard | None = None,
+        machine: Machine | None = None,
+        catching_up: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """`sentences` are the exchange's own, by language and code; what is not there says nothing of free text."""
+        """`sentences` are the exchange's own, by language and code; what is not there says nothing of free text.
+
+        While it is `catching_up` after a restore, an area's version that is not there may still come.
+        """
         self._store = store
         self._sentences = sentences
         self._guard = guard
         self._machine = machine
+        self._catching_up = catching_up
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Result]:
         """Return each view in its reader's words, addressed to its inbox.
@@ -55,8 +69,12 @@ class Translator:
         languages = await self._store.languages(name for view in views for name in _names(view))
         areas = await self._areas(views, languages)
         terms = await self._terms(views, areas)
+        awaited = await self._awaited(views, areas)
         results = list[Result]()
         for delivery, group in zip(deliveries, groups, strict=True):
+            if awaited and awaited & _areas_of(group):
+                results.append(_later(delivery))
+                continue
             there = [await self._beside(view, languages) for view in group]
             if all(there) or delivery.age >= PATIENCE:
                 results.append(Handled([self._letter_or_parked(view, languages, areas, terms) for view in group]))
@@ -84,6 +102,11 @@ class Translator:
             with suppress(KeyError):  # whoever needs it will say so
                 areas[key] = await self._store.area_texts(*key, spoken)
         return areas
+
+    async def _awaited(self, views: Sequence[Json], areas: Areas) -> set[tuple[str, int]]:
+        """Return the areas' versions that these views need, and that the restored database may still get."""
+        lacking = _areas_of(views) - areas.keys()
+        return lacking if lacking and self._catching_up and await self._catching_up() else set()
 
     async def _terms(self, views: Sequence[Json], areas: Areas) -> Terms:
         """Return what the codes of lists in these views are called; most views have none, and nothing is read."""
@@ -185,6 +208,17 @@ class CatalogueDesk:
         english = await self._store.texts(body.area, body.version, LAST_RESORT) or {}
         missing = next((code for code in codes_of(body.rules) if code not in english), None)
         return Refusal("texts-missing", missing) if missing else None
+
+
+def _areas_of(views: Sequence[Json]) -> set[tuple[str, int]]:
+    return {area for view in views if (area := area_of(view["message"]))}
+
+
+def _later(delivery: Delivery) -> Later:
+    """Hold it for a while. Raises `Impatient` when it has been held too long: then it comes again."""
+    if delivery.age > faults.PATIENCE:
+        raise Impatient
+    return Later(LOOK_AGAIN_AFTER)
 
 
 def _parked(view: Json, reason: str) -> Outgoing:

@@ -122,10 +122,14 @@ class Store:
     async def areas(self) -> list[tuple[str, int]]:
         """Return each area with the version in force."""
         highest = dict[str, int]()
-        async for one in self._areas.find({}, {"_id": 1}):
-            area, version = str(one["_id"]).rsplit("/", 1)
+        for one in await self.published():
+            area, version = one.rsplit("/", 1)
             highest[area] = max(highest.get(area, 0), int(version))
         return sorted(highest.items())
+
+    async def published(self) -> list[str]:
+        """Return every version of every area, as `<area>/<version>`."""
+        return [str(one["_id"]) async for one in self._areas.find({}, {"_id": 1}).sort("_id", 1)]
 
     async def texts(self, area: str, version: int, language: str) -> Mapping[str, str] | None:
         """Return the texts laid down in one language."""

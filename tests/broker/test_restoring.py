@@ -1,46 +1,26 @@
 """A service's database is lost and comes back from an older backup: the exchange heals."""
 
 import asyncio
-import base64
 import json
-import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 
 from client import backup
 from client.sealed import NotReadable, read_key
 from contracts.casework import SendRequest
 from contracts.topology import OPERATOR
-from contracts.types import Message
-from deploy.local.exchange import Exchange
+from deploy.local.waiting import until
 from tests.acceptance.test_command_line import imi
+from tests.broker.management import depth
 from tests.broker.raw import Json, RawSystem, raw_system
+from tests.broker.restoring import Sent, mongo, new_key
 from tests.world import World
 
 pytestmark = pytest.mark.servers
-
-
-@contextmanager
-def mongo(exchange: Exchange) -> Iterator[MongoClient[dict[str, Any]]]:
-    """The database server's administrator."""
-    admin = exchange.addresses.mongo_admin
-    with MongoClient[dict[str, Any]](exchange.addresses.mongo_url(admin.name, admin.password)) as client:
-        yield client
-
-
-def new_key(folder: Path) -> Path:
-    """A file with a new key."""
-    file = folder / "key"
-    file.write_text(base64.b64encode(os.urandom(32)).decode())
-    return file
 
 
 def operator(world: World, folder: Path, *arguments: str, status: int = 0) -> Any:
@@ -55,21 +35,6 @@ def operator(world: World, folder: Path, *arguments: str, status: int = 0) -> An
         IMI_BACKUP_KEY=str(folder / "key"),
     )
     return json.loads(printed) if printed.startswith(("{", "[")) else printed
-
-
-@dataclass
-class Sent:
-    """What the systems sent, and under which id each had its outcome first."""
-
-    outcomes: dict[str, str] = field(default_factory=dict)
-
-    async def by(self, system: RawSystem, command: Message) -> Json:
-        """Send a command; return its outcome."""
-        message_id = str(uuid.uuid4())
-        await system.command(command.TYPE, command.model_dump(mode="json", exclude_none=True), message_id)
-        outcome = await system.outcome(message_id)
-        self.outcomes[message_id] = system.outcomes(message_id)[0][0]
-        return outcome
 
 
 def _is(body: Json, case: str, epoch: int, version: int) -> bool:
@@ -107,8 +72,11 @@ async def test_casework_is_restored_from_an_older_backup_and_the_exchange_heals(
         await asyncio.to_thread(exchange.stop, *exchange.of("casework"))
         with mongo(exchange) as client:
             client.drop_database("casework")
-        waiting = str(uuid.uuid4())
-        await germany.command(SendRequest.TYPE, world.request().model_dump(mode="json", exclude_none=True), waiting)
+        late, waiting = str(uuid.uuid4()), str(uuid.uuid4())
+        request = world.request().model_dump(mode="json", exclude_none=True)
+        await germany.command(SendRequest.TYPE, request, late, expiration="1")
+        await asyncio.to_thread(until, lambda: depth(exchange, "casework.expired") == 1, "nothing expires")
+        await germany.command(SendRequest.TYPE, request, waiting)
         proven = await asyncio.to_thread(operator, world, tmp_path, "restore", "casework", str(file))
         assert proven == {**made, "epoch": None}
         restored = await asyncio.to_thread(operator, world, tmp_path, "restore", "casework", str(file), "--yes")
@@ -122,6 +90,7 @@ async def test_casework_is_restored_from_an_older_backup_and_the_exchange_heals(
         assert await asyncio.to_thread(operator, world, tmp_path, "reopen", "casework", "--yes") == {"reopened": True}
 
         assert (await germany.outcome(waiting))["status"] == "done"
+        assert (await germany.outcome(late))["refused"]["code"] == "expired"
         await sent.by(hungary, world.reply(second))
         epoch = restored["epoch"]
         await germany.receive(lambda _, body: _is(body, second, epoch, 3))
@@ -131,7 +100,8 @@ async def test_casework_is_restored_from_an_older_backup_and_the_exchange_heals(
         assert told["cases"] >= 3
         await germany.receive(lambda _, body: body["kind"] == "case" and _is(body, first, epoch, 4))
         assert state_of(germany, second)[:2] == state_of(hungary, second)[:2] == (epoch, 3)
-        for message_id, outcome_id in sent.outcomes.items():
+        await asyncio.to_thread(until, lambda: depth(exchange, "casework.expired") == 0, "what expired is not answered")
+        for message_id, outcome_id in (sent.outcomes | {late: germany.outcomes(late)[0][0]}).items():
             told = [*germany.outcomes(message_id), *hungary.outcomes(message_id)]
             assert {one for one, _ in told} == {outcome_id}
         assert operator(world, tmp_path, "cases", "verify")["broken"] == []
@@ -179,3 +149,14 @@ async def test_a_backup_is_put_back_as_a_whole_or_not_at_all(world: World, tmp_p
             assert client[name]["restored"].find_one() == {"_id": "restored", "epoch": epoch, "catching_up": False}
         finally:
             client.drop_database(name)
+
+
+def test_of_the_backups_in_a_folder_the_newest_are_kept(tmp_path: Path) -> None:
+    """Of one service; what a backup began that was killed goes too, and nothing else."""
+    begun, other = "casework-2026-11-04T010000Z.imi.unfinished", "registry-2026-11-01T010000Z.imi"
+    names = [f"casework-2026-11-0{day}T010000Z.imi" for day in (1, 2, 3)]
+    for name in (*names, begun, other, "casework-notes.txt"):
+        (tmp_path / name).touch()
+    backup.prune(tmp_path, "casework", 2)
+    assert {one.name for one in tmp_path.iterdir()} == {*names[1:], other, "casework-notes.txt"}
+    assert backup.named(tmp_path, "casework").name > names[-1]

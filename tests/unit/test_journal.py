@@ -10,7 +10,7 @@ from client import journal
 from client.wire import Again, Wire
 from contracts.casework import ListCases, SendRequest
 from contracts.registry import Search
-from contracts.topology import JOURNAL
+from contracts.topology import EXPIRED, JOURNAL
 from tests.unit.deliveries import SYSTEM, delivered
 
 SINCE = datetime(2026, 11, 28, 3, tzinfo=UTC)
@@ -72,3 +72,20 @@ async def test_what_changes_nothing_or_is_no_command_of_the_service_is_left_out(
         a_command(exchange="replay"),
     )
     assert stream.again == []
+
+
+async def test_a_command_that_had_expired_is_played_again_as_expired() -> None:
+    """By the broker's word, and nobody else's id: another system may have used the same."""
+    stream = await played(
+        a_command(message_id="late"),
+        a_command(message_id="late", exchange="in.hu-other", user_id="hu-other"),
+        a_command(message_id="in-time"),
+        a_command(message_id="late", exchange=EXPIRED),
+        a_command(ListCases.TYPE, message_id="in-time", exchange=EXPIRED),
+    )
+    came_by = [(one.message_id, one.headers["imi-queue"], one.headers["imi-user"]) for one in stream.again]
+    assert came_by == [
+        ("late", "casework.expired", SYSTEM),
+        ("late", "casework.commands.hu-other", "hu-other"),
+        ("in-time", f"casework.commands.{SYSTEM}", SYSTEM),
+    ]

@@ -143,6 +143,7 @@ SERVICE_READS = {
         "translation.expired",
         "translation.again",
         "translation.views",
+        "translation.copies",
         *lanes_of("translation", LIKE_EACH_OTHER),
     },
     "notifier": {
@@ -300,8 +301,8 @@ ROUTES: list[tuple[str, str, set[str]]] = [
     (exchange_of(OPERATOR), "registry.search.v1", {f"registry.commands.{OPERATOR}", JOURNAL}),
     (exchange_of(OPERATOR), "nobody.search.v1", set()),
     (exchange_of(OPERATOR), "caseworkers.x", set()),
-    ("expired", "casework.send_request.v1", {"casework.expired"}),
-    ("expired", "registry.undelivered", {"registry.expired"}),
+    ("expired", "casework.send_request.v1", {"casework.expired", JOURNAL}),
+    ("expired", "registry.undelivered", {"registry.expired", JOURNAL}),
     (undelivered_exchange_of(OPERATOR), "anything", {f"registry.undelivered.{OPERATOR}"}),
     ("casework", "views", {"translation.views"}),
     ("casework", "dates", {"notifier.dates"}),
@@ -314,7 +315,9 @@ ROUTES: list[tuple[str, str, set[str]]] = [
     ("registry", "reconcile", {"provisioner.tasks"}),
     ("provisioner", "provisioned", {"registry.provisioned"}),
     ("provisioner", "reconciled", {"registry.provisioned"}),
-    *((service, "compare", {"registry.copies"}) for service in ("casework", "translation", "notifier")),
+    *((service, "compare", {"registry.copies"}) for service in ("translation", "notifier")),
+    ("casework", "compare", {"registry.copies", "translation.copies"}),
+    ("translation", "replay.casework", {"casework.replayed"}),
     *(
         ("registry", f"replay.{service}", {f"{service}.replayed"})
         for service in ("casework", "translation", "notifier")

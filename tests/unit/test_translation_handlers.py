@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 from contracts.casework import CaseView
 from contracts.inbox import CaseUpdate
 from contracts.sentences import SENTENCES
+from services.chassis import faults
 from services.chassis.delivery import Delivery, Handled, Later, Result
 from services.translation.area import AreaTexts, codes_of, items_of
 from services.translation.guard import Guard
@@ -166,3 +167,24 @@ async def test_a_view_that_cannot_be_rendered_is_parked_alone(changes: dict[str,
     assert isinstance(broken, Handled)
     assert [one.routing_key for one in broken.outgoing] == ["parked"]
     assert body(whole)["case"]["area"]["text"] == "de:title"
+
+
+async def test_while_a_restored_database_catches_up_a_view_waits_for_its_area_and_the_others_do_not() -> None:
+    """It is shown again until the area is there; afterwards what is not there never will be."""
+    catching_up = [True]
+
+    async def asked() -> bool:
+        return catching_up[0]
+
+    handle = Translator(cast("Store", Readers()), {"en": dict(SENTENCES)}, catching_up=asked)
+    lacking = delivery(area={"code": "not-yet", "version": 1})
+    waits, whole = await handle([lacking, delivery()])
+    assert isinstance(waits, Later)
+    assert body(whole)["case"]["area"]["text"] == "de:title"
+    lacking.taken_at -= faults.PATIENCE + 1
+    with pytest.raises(faults.Impatient):  # held long enough: it goes back to the queue
+        await handle([lacking])
+    catching_up[0] = False
+    (parked,) = await handle([lacking])
+    assert isinstance(parked, Handled)
+    assert [one.routing_key for one in parked.outgoing] == ["parked"]

@@ -98,7 +98,7 @@ class Keeping:
         self.looked_at += len(self.waiting_ones)
         return list(self.waiting_ones)
 
-    async def bind(self, waiting: Sequence[Waits], turn: Turn) -> str:
+    async def bind(self, waiting: Sequence[Waits]) -> str:
         return "batch"
 
     async def put_off(self, waiting: Sequence[Waits], until: datetime) -> None:
