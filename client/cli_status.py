@@ -4,9 +4,10 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console, Group
@@ -41,8 +42,8 @@ def status(
 ) -> None:
     """Say on one page whether the exchange is well. Exit status 0: well, 1: something has to be done, 2: down."""
     urls = [url.strip() for url in replica_urls.split(",") if url.strip()]
-    if watch and not as_json:
-        _watch(management_url, urls, watch)
+    if watch:
+        _watch(management_url, urls, watch, as_json=as_json)
     deadline = time.monotonic() + wait
     while (found := asyncio.run(_status(management_url, urls))).state != "well" and time.monotonic() < deadline:
         time.sleep(_LOOK_AGAIN_AFTER)
@@ -53,10 +54,15 @@ def status(
     raise typer.Exit(EXIT[found.state])
 
 
-def _watch(url: str, urls: list[str], every: float) -> None:
-    with Live(console=console, auto_refresh=False) as live:
+def _watch(url: str, urls: list[str], every: float, *, as_json: bool) -> NoReturn:
+    """Show what there is, again and again; as JSON, a line each time."""
+    with nullcontext() if as_json else Live(console=console, auto_refresh=False) as live:
         while True:
-            live.update(_page(asyncio.run(_status(url, urls))), refresh=True)
+            found = asyncio.run(_status(url, urls))
+            if live:
+                live.update(_page(found), refresh=True)
+            else:
+                print(json.dumps(_json(found)), flush=True)
             time.sleep(every)
 
 
