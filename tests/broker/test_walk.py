@@ -61,7 +61,7 @@ async def test_a_newcomer_finds_understands_and_replays_what_was_parked(world: W
         "IMI_BY": "a newcomer",
     }
     await asyncio.to_thread(until, lambda: state(environment) == 0, "not well before", 30)
-    case = await _deleted_just_as_a_request_comes(world)
+    case = await _deleted_just_as_a_request_comes(world, environment)
     await asyncio.to_thread(until, lambda: state(environment) == 1, "something still stands still", 30)
     walked = steps()
     printed = await asyncio.to_thread(walk, [commands for commands, _ in walked], environment)
@@ -72,7 +72,7 @@ async def test_a_newcomer_finds_understands_and_replays_what_was_parked(world: W
         await hungary.receive(lambda _, body: body["kind"] == "case" and body["case"]["id"] == case)
 
 
-async def _deleted_just_as_a_request_comes(world: World) -> str:
+async def _deleted_just_as_a_request_comes(world: World, environment: dict[str, str]) -> str:
     """Delete an inbox while nobody repairs it, and send what should go there; the case's number."""
     exchange = world.exchange
     await asyncio.to_thread(exchange.stop, *exchange.of("provisioner"))
@@ -82,6 +82,8 @@ async def _deleted_just_as_a_request_comes(world: World) -> str:
         await germany.command(SendRequest.TYPE, body, "the-walk")
         case = str((await germany.outcome("the-walk"))["case"]["id"])
     await asyncio.to_thread(until, lambda: depth(exchange, "translation.parked") == 1, "nothing parked", 20)
+    # Else its old consumer would be counted as the new one's, and missed a moment later.
+    await asyncio.to_thread(until, lambda: state(environment) == 2, "nobody sees that it is away", 30)
     await asyncio.to_thread(exchange.start, "provisioner")
     await asyncio.to_thread(exchange.wait_until_ready)
     with administrator(exchange) as admin:
