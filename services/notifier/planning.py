@@ -10,14 +10,17 @@ from pymongo import ReturnDocument, UpdateOne
 
 from services.chassis.mongo import Collection, Document
 from services.notifier.deadlines import LATE, Plan, Step
+from services.notifier.records import KEEP
 from services.notifier.soon import soon
 
 _NEXT_AT: Final = {
     "$set": {
         "next_at": {"$cond": [{"$eq": ["$plan", []]}, "$$REMOVE", {"$min": "$plan.try_at"}]},
         "first_at": {"$cond": [{"$eq": ["$plan", []]}, "$$REMOVE", {"$min": "$plan.at"}]},
+        "over_at": {"$cond": [{"$eq": ["$plan", []]}, {"$ifNull": ["$over_at", "$$NOW"]}, "$$REMOVE"]},
     },
 }
+"""When the next step is to be tried, when it was planned, and since when there is none."""
 _UNCLAIM: Final = {"$unset": ["claim", "claimed_until"]}
 
 Standing = tuple[str, str, int, int]
@@ -52,9 +55,14 @@ class Deadlines:
         self._lease = lease
 
     async def prepare(self) -> None:
-        """Make the indexes: only cases with something to come are in them."""
+        """Make the indexes: only cases with something to come are in them, and in the last one only the others.
+
+        Of a case for which nothing has been planned any more for as long as mails are remembered nothing is kept.
+        """
         await self._collection.create_index([("next_at", 1)], sparse=True)
         await self._collection.create_index([("first_at", 1)], sparse=True)
+        forgotten = int(KEEP.total_seconds())
+        await self._collection.create_index([("over_at", 1)], sparse=True, expireAfterSeconds=forgotten)
 
     async def plan(self, plans: Iterable[Plan]) -> None:
         """Replace the plans of cases, one plan for each, in one write. What is not newer changes nothing.

@@ -39,7 +39,7 @@ class Courier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A letter that is due. `holds` says whether it is still ours to deliver; it is asked before each mail."""
+    """A letter that is due. `holds` says whether it is still ours to deliver; it is asked right before each mail."""
 
     letter: Letter
     authority: str
@@ -105,24 +105,24 @@ class Post:
         for key, address in ids.items():
             if key in there:
                 continue
-            if not await errand.holds():
-                return NotOurs()
             verdict = await self._to(errand, reader, address, marks.get(address), courier)
+            if isinstance(verdict, NotOurs):
+                return verdict
             later += [verdict] if isinstance(verdict, Later) else []
         if not later:
             return Done()
         return Later(min(one.until for one in later), tried=any(one.tried for one in later))
 
-    async def _to(
-        self, errand: Errand, reader: Reader, address: str, mark: str | None, courier: Courier
-    ) -> Done | Later:
+    async def _to(self, errand: Errand, reader: Reader, address: str, mark: str | None, courier: Courier) -> Verdict:
+        now = self._clock()
+        free_at = now if mark else await self._store.rates.slot(_domain(address), now)
+        if free_at > now:
+            return Later(free_at, tried=False)
+        if not await errand.holds():
+            return NotOurs()
         if mark:
             await self._remember(errand, address, "failed", f"not tried, for before: {mark}")
             return Done()
-        now = self._clock()
-        free_at = await self._store.rates.slot(_domain(address), now)
-        if free_at > now:
-            return Later(free_at, tried=False)
         reply = await self._handed_over(errand, reader, address, courier)
         if isinstance(reply, Postponed) and not self._is_too_late(errand):
             metrics.POSTPONED.labels(errand.kind, errand.stage).inc()

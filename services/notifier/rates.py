@@ -6,7 +6,7 @@ from typing import Final
 
 from pymongo import ReturnDocument
 
-from services.chassis.mongo import Collection
+from services.chassis.mongo import Collection, Document
 from services.notifier.soon import soon
 
 _FORGOTTEN_AFTER: Final = timedelta(hours=1)
@@ -36,15 +36,30 @@ class Rates:
         return max(first, now)
 
     async def slot(self, domain: str, now: datetime) -> datetime:
-        """Take a mail's place if it may go now, and return `now`; else take none, and return when to ask again."""
+        """Take a mail's place if it may go now, and return `now`; else take none, and return when to ask again.
+
+        Each is given a moment of its own: a thousand mails that wait for a domain ask once more, not every second.
+        """
         following = {"$max": [{"$ifNull": ["$next", now]}, now]}
         is_free = {"$lte": [following, now + self._ahead]}
-        taken = {"$dateAdd": {"startDate": following, "unit": "millisecond", "amount": self._interval_ms}}
+        last = {"$max": [{"$ifNull": ["$asks", following]}, following]}
         found = await self._collection.find_one_and_update(
             {"_id": domain.lower()},
-            [{"$set": {"free": is_free, "next": {"$cond": [is_free, taken, following]}}}],
+            [
+                {
+                    "$set": {
+                        "free": is_free,
+                        "next": {"$cond": [is_free, self._after(following), following]},
+                        "asks": {"$cond": [is_free, last, self._after(last)]},
+                    }
+                }
+            ],
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
         assert found
-        return now if found["free"] else found["next"] - self._ahead
+        asks: datetime = found["asks"] - timedelta(milliseconds=self._interval_ms) - self._ahead
+        return now if found["free"] else asks
+
+    def _after(self, moment: Document) -> Document:
+        return {"$dateAdd": {"startDate": moment, "unit": "millisecond", "amount": self._interval_ms}}

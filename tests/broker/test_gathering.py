@@ -98,11 +98,25 @@ async def test_dates_that_come_again_keep_nothing_again_but_what_is_new(database
     assert [one.piece for one in await _of(store)] == [new]
 
 
+async def test_each_mail_that_finds_no_place_is_given_a_moment_of_its_own_to_ask_again(
+    database: mongo.Database,
+) -> None:
+    """Those who ask again at theirs find a place then, however many wait; after a pause nobody waits for the last."""
+    rates = Store(database, domain_rate=1).rates
+    for _ in range(2):
+        assert await rates.slot("x.example", NOW) == NOW
+    assert [await rates.slot("x.example", NOW) for _ in range(3)] == [NOW + number * SECOND for number in (1, 2, 3)]
+    for number in (1, 2, 3):
+        assert await rates.slot("x.example", NOW + number * SECOND) == NOW + number * SECOND
+    later = NOW + DAY
+    assert [await rates.slot("x.example", later) for _ in range(3)] == [later, later, later + SECOND]
+
+
 async def test_a_domain_says_when_it_has_a_place_and_the_asking_takes_none(database: mongo.Database) -> None:
     """Of several, the one that has a place first; one that nobody wrote to has one now."""
     rates = Store(database, domain_rate=1).rates
     assert await rates.free_at(["X.example"], NOW) == NOW
-    assert [await rates.slot("x.example", NOW) for _ in range(3)] == [NOW, NOW, NOW + SECOND]
+    assert [await rates.slot("x.example", NOW) for _ in range(2)] == [NOW, NOW]
     assert await rates.free_at(["X.example"], NOW) == NOW + SECOND
     assert await rates.free_at(["x.example", "y.example"], NOW) == NOW
     assert await rates.free_at([], NOW) == NOW

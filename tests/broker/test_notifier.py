@@ -155,6 +155,7 @@ async def test_a_deadline_is_reminded_of_once_and_called_overdue_and_after_weeks
     document = await post.database["deadlines"].find_one({"_id": case})
     assert document
     assert (document["plan"], "next_at" in document, "claim" in document) == ([], False, False)
+    assert document["over_at"] > datetime.now(UTC) - HOUR
     emails = await post.emails()
     assert [(one["stage"], one["to"], one["outcome"]) for one in emails] == [
         ("reminder", "office@hu.example", "sent"),
@@ -215,6 +216,19 @@ async def test_a_deadline_that_stays_is_not_reminded_of_again(post: Post) -> Non
     await post.plan(case, 3, DUE)
     await post.turn(DUE + HOUR)
     assert post.subjects == ["Please", "Overdue:"]
+
+
+async def test_a_plan_is_forgotten_years_after_nothing_more_was_planned_unless_the_case_goes_on(post: Post) -> None:
+    """Since when that is does not change while nothing is planned; another date takes it away."""
+    case, since = number(), list[Any]()
+    for version, dates in enumerate([(DUE,), (), (), (DUE,)], start=1):
+        await post.plan(case, version, *dates)
+        document = await post.database["deadlines"].find_one({"_id": case})
+        assert document
+        since.append(document.get("over_at"))
+    assert (since[0], since[1] is None, since[2], since[3]) == (None, False, since[1], None)
+    index = (await post.database["deadlines"].index_information())["over_at_1"]
+    assert index["expireAfterSeconds"] == 3 * 366 * 24 * 3600
 
 
 async def test_dates_that_come_while_a_mail_is_in_hand_lead_to_no_second_one(post: Post) -> None:

@@ -68,11 +68,14 @@ async def test_an_address_that_was_refused_is_not_tried_again() -> None:
 
 
 async def test_a_mail_whose_domain_has_had_enough_for_now_waits_without_a_try() -> None:
-    """The others go."""
+    """The others go; what was to go to that one alone has not even been begun."""
     contact = replace(CONTACT, addresses=("a@x.example", "b@y.example"))
     keeping, server = Keeping([step()], contact=contact, slots={"x.example": NOW + DAY}), Server()
     await sending(keeping, server).turn()
     assert [mail["To"] for mail in server.mails] == ["b@y.example"]
+    assert keeping.ended == ["not yet"]
+    keeping = Keeping([step()], slots={"x.example": NOW + DAY}, stands=lambda: pytest.fail("it has begun"))
+    await sending(keeping, server).turn()
     assert keeping.ended == ["not yet"]
 
 
