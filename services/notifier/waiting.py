@@ -86,7 +86,7 @@ class Waiting:
         forgotten = int(KEEP.total_seconds())
         await self._pieces.create_index([("done_at", 1)], name="forgotten", sparse=True, expireAfterSeconds=forgotten)
         for name in _SUPERSEDED:
-            with suppress(OperationFailure):  # there is none
+            with suppress(OperationFailure):  # there is none; if there is, it costs something and does no harm
                 await self._pieces.drop_index(name)
 
     async def add(self, waiting: Iterable[Waits], send_at: datetime) -> None:
@@ -99,9 +99,9 @@ class Waiting:
             if documents:
                 await self._pieces.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            codes = {one["code"] for one in error.details["writeErrors"]}
-            if codes != {_THERE_ALREADY} or error.details["writeConcernErrors"]:
-                raise
+            others = [one for one in error.details["writeErrors"] if one["code"] != _THERE_ALREADY]
+            if others or error.details["writeConcernErrors"]:  # of these alone it depends whether to try again
+                raise BulkWriteError({**error.details, "writeErrors": others}) from error
 
     async def take(self, now: datetime) -> Turn | None:
         """Take the turn of the authority that has waited longest; nothing when nobody waits whom others let alone."""
