@@ -52,7 +52,7 @@ def sending_of(settings: Settings, store: Store, waits: Callable[[], Awaitable[b
         store,
         writer,
         holidays,
-        functools.partial(couriers, server, sender.domain, settings.smtp_connections),
+        functools.partial(couriers, server, sender.domain, 1),
         pace,
         waits=waits,
     )

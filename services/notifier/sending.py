@@ -1,4 +1,4 @@
-"""The loop that sends what is due. Any number of replicas may run it on one database."""
+"""The loops that send what is due, one for each connection. Any number of replicas may run them on one database."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -48,7 +48,8 @@ def now() -> datetime:
 class Sending:
     """Claims what is due, sends it, remembers that, and only then ends the claim.
 
-    Each mail is sent once (see `posting.Post`). A server that is away costs nothing but time.
+    Each mail is sent once (see `posting.Post`). A server that is away costs nothing but time, and a mail over which it
+    hangs holds up no other connection.
     """
 
     def __init__(
@@ -62,12 +63,13 @@ class Sending:
         clock: Clock = now,
         waits: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """`couriers` opens connections for a turn; `clock` gives the time, UTC. Nothing is sent while it `waits`."""
+        """`couriers` opens a connection for a turn; `clock` gives the time, UTC. Nothing is sent while it `waits`."""
         self._couriers = couriers
         self._pace = pace
         self._waits = waits
         self._stopping = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._away = set[int]()
         stopping, summaries = self._stopping.is_set, Summaries(store.readers, holidays)
         self.post = Post(store, writer, pace.give_up_after, clock)
         self._steps = Steps(store, self.post, summaries, pace.gather_for, clock=clock, stopping=stopping)
@@ -75,32 +77,36 @@ class Sending:
 
     async def begin(self) -> None:
         """Begin, in the background."""
-        self._task = asyncio.create_task(self._run(), name="sending")
+        numbers = range(self._pace.side_by_side)
+        self._tasks = [asyncio.create_task(self._run(number), name=f"sending {number}") for number in numbers]
 
     async def end(self) -> None:
         """Finish the mails in hand, within seconds, and end."""
         self._stopping.set()
-        if self._task:
-            _, unfinished = await asyncio.wait([self._task], timeout=FINISH_WITHIN)
+        if self._tasks:
+            _, unfinished = await asyncio.wait(self._tasks, timeout=FINISH_WITHIN)
             for task in unfinished:
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def runs(self) -> bool:
-        """Say whether the loop runs. It does while the SMTP server is away."""
-        return self._task is not None and not self._task.done()
+        """Say whether all loops run. They do while the SMTP server is away."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
-    async def _run(self) -> None:
+    async def _run(self, number: int) -> None:
         shortest = pause = self._pace.poll_every.total_seconds()
         while not self._stopping.is_set():
             try:
-                more = False if self._waits and await self._waits() else await self.turn()
+                more = False if self._waits and await self._waits() else await self._attend()
                 pause = shortest
-                metrics.SMTP_AWAY.set(0)
+                self._away.discard(number)
             except Exception as error:  # noqa: BLE001 - whatever it was, what is due stays due
                 more = False
                 pause = min(max(pause, 0.5) * 2, _LONGEST_PAUSE)
+                if isinstance(error, Away):
+                    self._away.add(number)
                 _tell(error, pause)
+            metrics.SMTP_AWAY.set(len(self._away) > 0)
             if not more:
                 await self._rest(pause)
 
@@ -111,28 +117,27 @@ class Sending:
             return
 
     async def turn(self) -> bool:
-        """Carry out what is due, up to the number of a turn; say whether there may be more. Raises `Away`."""
-        async with self._couriers() as courier:
-            attending = (self._attend(courier) for _ in range(self._pace.side_by_side))
-            # Each to its end, whatever becomes of the others: none is cut off between a mail and its record.
-            results = await asyncio.gather(*attending, return_exceptions=True)
+        """Have each loop carry out what is due once, up to its share; say whether there may be more. Raises `Away`."""
+        attending = (self._attend() for _ in range(self._pace.side_by_side))
+        # Each to its end, whatever becomes of the others: none is cut off between a mail and its record.
+        results = await asyncio.gather(*attending, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return any(results)
 
-    async def _attend(self, courier: Courier) -> bool:
-        for _ in range(max(1, self._pace.mails_per_turn // self._pace.side_by_side)):
-            stepped = await self._steps.one(courier)
-            told = await self._gathering.one(courier)
-            if not (stepped or told):
-                return False
+    async def _attend(self) -> bool:
+        async with self._couriers() as courier:
+            for _ in range(max(1, self._pace.mails_per_turn // self._pace.side_by_side)):
+                stepped = await self._steps.one(courier)
+                told = await self._gathering.one(courier)
+                if not (stepped or told):
+                    return False
         return True
 
 
 def _tell(error: Exception, pause: float) -> None:
     if isinstance(error, Away):
-        metrics.SMTP_AWAY.set(1)
         log.warning("smtp server away", fault=str(error), next_attempt_s=pause)
     elif passes(error):
         log.warning("a server is away", fault=type(error).__name__, next_attempt_s=pause)

@@ -1,7 +1,9 @@
 """What becomes of a step that is due and of what waits to be told, whatever the SMTP server and the database do."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 
 import pytest
 from pymongo.errors import AutoReconnect
@@ -203,6 +205,35 @@ async def test_a_turn_has_an_end(side_by_side: int) -> None:
         done.append(len(keeping.ended))
     assert done[:2] == [10, 20]
     assert len(keeping.ended) == 25
+
+
+async def test_a_mail_over_which_the_server_hangs_holds_up_nobody_elses() -> None:
+    """However many become due meanwhile: the other connection sends them all."""
+    alone = replace(CONTACT, addresses=("a@x.example",))
+    keeping, server = Keeping([replace(step(), number=number) for number in range(40)], contact=alone), Hanging()
+    loop = sending(keeping, server, side_by_side=2)
+    await loop.begin()
+    async with asyncio.timeout(5):
+        await server.others_went.wait()
+    await loop.end()
+    assert keeping.ended == ["settled"] * 40
+
+
+class Hanging(Server):
+    """A server that hangs over the first mail until 39 others have gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs, self.others_went = False, asyncio.Event()
+
+    async def send(self, mail: EmailMessage, address: str) -> Reply:
+        if not self.hangs:
+            self.hangs = True
+            await self.others_went.wait()
+        reply = await super().send(mail, address)
+        if len(self.mails) == 39:
+            self.others_went.set()
+        return reply
 
 
 async def test_the_loop_ends_when_told_to() -> None:
