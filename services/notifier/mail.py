@@ -1,5 +1,6 @@
 """An e-mail as it is sent: its headers, its two texts, and a calendar's file where it tells of a deadline. Pure."""
 
+from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
@@ -74,8 +75,10 @@ class Writer:
         language = language_of(letter, contact.languages, self._texts)
         wording = Wording(self._texts[language], language, contact.country, self._links)
         page, mail = wording.page(letter), EmailMessage(_POLICY)
-        mail.set_content(plain(page), charset="utf-8", cte=_ENCODING)
-        mail.add_alternative(html(page), subtype="html", charset="utf-8", cte=_ENCODING)
+        mail.set_content("", charset="utf-8", cte=_ENCODING)
+        mail.add_alternative("", subtype="html", charset="utf-8", cte=_ENCODING)
+        for part, text in zip(mail.iter_parts(), (plain(page), html(page)), strict=True):
+            part.set_payload(_encoded(text))
         self._enter(mail, letter, wording, now)
         _set_boundaries(mail, letter.email_id(address))
         self._address(mail, letter, address, now)
@@ -118,6 +121,11 @@ def _describe(mail: EmailMessage, page: Page) -> None:
         # Only where preferences govern. A deadline binds whoever has it by law: nobody can ask not to be told of it.
         # Nor in one click (RFC 8058): a filter that tries links would silence an authority.
         mail["List-Unsubscribe"] = f"<{page.preferences_link}>"
+
+
+def _encoded(text: str) -> str:
+    """Return the text in its encoding: what Python sets a content by goes through it letter by letter."""
+    return b2a_qp(text.encode()).decode("ascii")
 
 
 def _attach(mail: EmailMessage, calendar: bytes, method: Method, name: str) -> None:
