@@ -30,6 +30,7 @@ Secrets = Annotated[Path, typer.Option(help="A folder: for each account a file w
 Remade = Annotated[
     list[str] | None, typer.Option("--remake", help="A queue that does not run, to be deleted and made again.")
 ]
+RunningToo = Annotated[bool, typer.Option("--running-too", help="Remake also what is said to run, and takes nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="What a program can read.")]
 _LISTS: Final = ("exchanges", "queues", "bindings", "policies")
 
@@ -63,7 +64,7 @@ def diff(management_url: LookUrl, *, as_json: AsJson = False) -> None:
 
 
 @topology_app.command("apply")
-def apply_topology(url: AdminUrl, secrets: Secrets, remake: Remade = None) -> None:
+def apply_topology(url: AdminUrl, secrets: Secrets, remake: Remade = None, *, running_too: RunningToo = False) -> None:
     """Make in a running broker whatever is missing of the topology. What is there stays as it is.
 
     A queue that stands still, though every node runs, is named, and nothing is done to it: --remake deletes it, with
@@ -71,7 +72,7 @@ def apply_topology(url: AdminUrl, secrets: Secrets, remake: Remade = None) -> No
     """
     wanted = topology.definitions(topology.read_hashes(secrets))
     try:
-        broken = asyncio.run(topology.repair(url, wanted, remake or ()))
+        broken = asyncio.run(topology.repair(url, wanted, remake or (), running_too=running_too))
     except (ConnectionError, NotBroken) as error:
         console.print(f"[red]{type(error).__name__}[/red]: {error}")
         raise typer.Exit(1) from error

@@ -85,6 +85,17 @@ async def test_the_journal_hears_every_system_again() -> None:
     assert {one["source"] for one in broker.made[0]["bindings"]} >= {exchange_of(SYSTEM), exchange_of(OPERATOR)}
 
 
+async def test_a_queue_that_is_said_to_run_is_made_again_at_another_word() -> None:
+    """It takes nothing, though the broker does not see that. Not while a node is away, nor when it is nobody's."""
+    broker = Broker()
+    await remake(broker, [INBOX], WANTED, running_too=True)
+    assert broker.done == [("removed", INBOX), ("made", INBOX)]
+    for other, name in ((Broker(all_nodes=False), INBOX), (Broker(more="mine"), "mine")):
+        with pytest.raises(NotBroken, match=name):
+            await remake(other, [name], WANTED, running_too=True)
+        assert other.done == []
+
+
 @pytest.mark.parametrize(
     ("broker", "name"),
     [
