@@ -1,8 +1,9 @@
 """The building blocks of every message: identifiers, people, free text, labels."""
 
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema
 
 from contracts.languages import Language
 
@@ -22,6 +23,8 @@ Email = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}
 Traceparent = Annotated[str, StringConstraints(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
 """Where a trace is: W3C Trace Context. It holds no words."""
 
+_COLLECTIONS: Final = frozenset({"list", "tuple", "set", "frozenset", "dict"})
+
 Role = Literal["request-handler", "allocator", "referral-handler", "data-administrator", "basic-user"]
 
 
@@ -29,6 +32,28 @@ class Part(BaseModel):
     """A piece of a message. Unknown fields are refused, so that a typing error is told and not dropped."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Have a list or map end at the first thing that is wrong with it: only the first is ever told."""
+        schema = handler(source)
+        _end_at_first_fault(schema, cls)
+        return schema
+
+
+def _end_at_first_fault(schema: Any, whole: type[Part]) -> None:
+    """In one command there may be a hundred thousand: to note them all takes as long as to carry out many commands.
+
+    Parts of the `whole` have done so themselves.
+    """
+    if isinstance(schema, list | tuple):
+        for one in schema:
+            _end_at_first_fault(one, whole)
+    elif isinstance(schema, dict) and schema.get("cls") in (None, whole):
+        if isinstance(schema.get("type"), str) and schema["type"] in _COLLECTIONS:
+            schema["fail_fast"] = True
+        for one in schema.values():
+            _end_at_first_fault(one, whole)
 
 
 class Message(Part):

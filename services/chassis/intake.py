@@ -1,6 +1,7 @@
 """What a connected system sends is hostile until checked: who speaks, size, properties, type, form."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 """Printable ASCII: it is repeated in the outcome's properties, and read by people in logs."""
 _NAMEABLE = re.compile(r"[\x21-\x7e]{1,255}")
 """What a refusal can still name: one that is too long, but whole."""
+_DECODER = json.JSONDecoder()
 
 Fault = tuple[str, str | None]
 """The code of a refusal, and the field that is wrong."""
@@ -119,7 +121,9 @@ def _unknown(queue: str) -> tuple[str, str]:
 
 
 def _shape_fault(error: ValidationError) -> tuple[str, str | None]:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    # As Python's own objects all of them would take many times as long, and a command may have thousands.
+    all_of_them = error.json(include_url=False, include_input=False, include_context=False)
+    first, _ = _DECODER.raw_decode(all_of_them, 1)
     if first["type"] == "json_invalid":
         return ("not-json", None)
     return ("wrong-shape", ".".join(str(step) for step in first["loc"]) or None)

@@ -21,8 +21,8 @@ from bench.flood import EVERY, TIMES, flood
 from bench.frames import Properties
 from bench.plan import Player
 from bench.wire import connect
-from contracts.casework import ShowCase
-from contracts.registry import Search
+from contracts.casework import ListCases, ShowCase
+from contracts.registry import PutTerms, Search
 from contracts.topology import MAX_CHANNELS, MAX_CONNECTIONS, exchange_of
 from tests.attack.polite import Waits, p99_ms, wait
 from tests.attack.rights import NOBODYS_CASE
@@ -36,6 +36,11 @@ GOAL: Final = 4.0
 """The others' p99 beside an attack, at most so many times what it is when all is calm."""
 _SEARCH: Final = Search(text="e", limit=100).model_dump_json(exclude_none=True).encode()
 _LARGE: Final = (200 * 1024, 256 * 1024, 1024 * 1024)
+_FAULTY: Final = (
+    (PutTerms.TYPE, b'{"terms": [%b{}]}' % (b"{}," * 80_000)),
+    (Search.TYPE, b"{%b}" % b",".join(b'"x%d": 1' % number for number in range(18_000))),
+    (ListCases.TYPE, b'{"states": [%b1]}' % (b"1," * 120_000)),
+)
 _LOOKS: Final = 300
 _TELLING: Final = 1.25
 """Medians of two kinds of answer that differ by less tell nothing."""
@@ -75,37 +80,42 @@ async def _connections(url: str, stop: Event) -> None:
 
 def unread(url: str, stop: Event) -> None:
     """Ask for the largest answers that there are, a hundred times as fast as each other, and read none."""
-    asyncio.run(_offer(url, stop, [_SEARCH] * 50, every=50 * EVERY / TIMES))
+    asyncio.run(_offer(url, stop, [(Search.TYPE, _SEARCH)] * 50, every=50 * EVERY / TIMES))
 
 
 def fast(url: str, stop: Event) -> None:
     """Ask as fast as the broker takes it, or says that it does not."""
-    asyncio.run(_offer(url, stop, [_SEARCH] * 50))
+    asyncio.run(_offer(url, stop, [(Search.TYPE, _SEARCH)] * 50))
+
+
+def faulty(url: str, stop: Event) -> None:
+    """Send commands in which there is as much wrong as there is room for, as fast as the broker takes them."""
+    asyncio.run(_offer(url, stop, _FAULTY))
 
 
 def large(url: str, stop: Event) -> None:
     """Send what is as large as a command may be, and a little larger, as fast as the broker takes it."""
-    asyncio.run(_offer(url, stop, [b'{"text": "%b"}' % (b"a" * size) for size in _LARGE]))
+    asyncio.run(_offer(url, stop, [(Search.TYPE, b'{"text": "%b"}' % (b"a" * size)) for size in _LARGE]))
 
 
-async def _offer(url: str, stop: Event, bodies: Sequence[bytes], every: float = 0.0) -> None:
+async def _offer(url: str, stop: Event, commands: Sequence[tuple[str, bytes]], every: float = 0.0) -> None:
     """Publish these again and again, and read nothing: so often, or as soon as the broker has taken or refused them."""
     wire = await connect(url)
     out, system = await wire.channel(confirms=True), str(urlsplit(url).username)
     due = time.monotonic()
     while not stop.is_set():
-        offered = [out.publish(exchange_of(system), Search.TYPE, _as(system), body) for body in bodies]
+        offered = [out.publish(exchange_of(system), kind, _as(system, kind), body) for kind, body in commands]
         due += every
         await (asyncio.sleep(due - time.monotonic()) if every else asyncio.wait(offered))
     await wire.close()
 
 
-def _as(system: str) -> Properties:
+def _as(system: str, kind: str) -> Properties:
     return Properties(
         content_type="application/json",
         delivery_mode=2,
         message_id=str(uuid.uuid4()),
-        message_type=Search.TYPE,
+        message_type=kind,
         user_id=system,
     )
 
@@ -120,6 +130,7 @@ WORST: Final[dict[str, Worst]] = {
     "an inbox that nobody reads": unread,
     "as many connections and channels as there may be": connections,
     "commands of the largest size": large,
+    "commands full of faults": faulty,
     BEYOND: fast,
 }
 
