@@ -134,9 +134,14 @@ def is_version(body: dict[str, Any], case: str, version: int) -> bool:
 async def test_the_notifier_is_restored_and_what_it_tells_again_is_the_same_mail(
     world: World, running: Exchange, tmp_path: Path
 ) -> None:
-    """What the backup knows as sent is not sent again, what came after has its Message-ID; plans and wishes return."""
+    """What the backup knows as sent is not sent again, what came after has its Message-ID; plans and wishes return.
+
+    Told to an authority of its own, to which nobody else has written meanwhile: else one mail would tell more.
+    """
     notifier, exchange = drill(world, "notifier", tmp_path), world.exchange
-    authority = world.ids["de-other"]
+    authority, name = world.ids["de-other"], f"hu-{uuid.uuid4().hex[:8]}"
+    await connect(world, "HU", "hu", name, f"Hivatal {name}")
+    request = world.request(recipient=world.ids[name])
 
     def mails(case: str) -> list[str]:
         """The Message-IDs of those that told of a case's arrival."""
@@ -150,11 +155,11 @@ async def test_the_notifier_is_restored_and_what_it_tells_again_is_the_same_mail
     at_once = {"IMI_GATHER_FOR": "PT0S"}
     await asyncio.to_thread(anew, at_once)
     async with world.system("de-kammer") as asking, world.system("de-other") as wishing:
-        first = (await asking.do(world.request())).case
+        first = (await asking.do(request)).case
         assert first
         await holds(lambda: len(mails(first.id)) == 1, "nobody is told of the first case")
         await notifier.backup()
-        second = (await asking.do(world.request())).case
+        second = (await asking.do(request)).case
         assert second
         await holds(lambda: len(mails(second.id)) == 1, "nobody is told of the second case")
         await wishing.do(SetPreferences(authority=authority, preferences=DAILY, user=USER))
