@@ -116,23 +116,25 @@ def vault_of(keys: Path, root: bytes) -> Vault:
 
 
 def _templates(databases: Client, vault: Vault) -> list[Template]:
+    """Return closed cases of which the notifier has heard so, too."""
     notifier = databases["notifier"]
     mail = notifier["emails"].find_one({"cases": {"$ne": []}, "outcome": "sent"})
-    assert mail, "no mail about a case was sent yet"
-    found = databases["casework"]["cases"].find({"state": "closed"}).limit(TEMPLATES)
-    return [_template(databases, one, vault, mail) for one in found]
+    over = list(notifier["deadlines"].find({"awaited": "in/closed"}).limit(TEMPLATES))
+    if mail is None or not over:
+        raise RuntimeError("no case was closed yet, or no mail about one was sent")
+    return [_template(databases, one, vault, mail) for one in over]
 
 
-def _template(databases: Client, case: Document, vault: Vault, mail: Document) -> Template:
-    notifier, number = databases["notifier"], case["_id"]
-    deadlines = notifier["deadlines"].find_one({"_id": number})
-    assert deadlines, f"the notifier does not know {number}"
+def _template(databases: Client, deadlines: Document, vault: Vault, mail: Document) -> Template:
+    number = deadlines["_id"]
+    case = databases["casework"]["cases"].find_one({"_id": number})
+    assert case
     history = [dict(entry) for entry in vault.opened(number, case["secret"], case["history"])]
     for entry in history:
         entry.pop("sealed", None)
     case = {**case, "history": history, "secret": None}
     case.pop("uncounted", None)
-    return Template(case, deadlines, list(notifier["notices"].find({"case": number})), mail)
+    return Template(case, deadlines, list(databases["notifier"]["notices"].find({"case": number})), mail)
 
 
 def _make(part: Part) -> None:
