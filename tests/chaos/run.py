@@ -75,12 +75,12 @@ async def run(folder: Path, options: Options, tell: Tell) -> Result:
             try:
                 await _do(running, _schedule(running, options), record, clock, tell)
                 await load.stop()
-                settled = await _settle(running, record, clock, tell)
+                settled, standing = await _settle(running, record, clock, tell)
             finally:
                 await load.stop()
                 await load.end()
         looked = await asyncio.to_thread(look, running.exchange)
-    return Result(record, violations(record) + violations_inside(record, looked), settled, running.notes)
+    return Result(record, standing + violations(record) + violations_inside(record, looked), settled, running.notes)
 
 
 def chosen(only: Sequence[str]) -> dict[str, Kind]:
@@ -119,18 +119,26 @@ async def _one(running: Stage, one: Planned, began: float, clock: Stopwatch) -> 
     return Fault(one.name, one.target, began, clock())
 
 
-async def _settle(running: Stage, record: Record, clock: Stopwatch, tell: Tell) -> float:
-    """Wait until everything is there and the queues are empty; return how long that took, at most `PATIENCE`."""
-    began = clock()
-    await running.whole()
+async def _settle(running: Stage, record: Record, clock: Stopwatch, tell: Tell) -> tuple[float, list[Violation]]:
+    """Wait until everything is there and the queues are empty; return how long that took, at most `PATIENCE`.
+
+    What does not come to work again is returned besides: whether anything was lost by it is still to be seen.
+    """
+    began, standing = clock(), list[Violation]()
+    try:
+        await running.whole()
+    except TimeoutError as error:
+        queues = ", ".join(sorted(await asyncio.to_thread(standing_still, running.exchange)))
+        standing.append(Violation("standing-still", f"{error}; queues that are not running: {queues or 'none'}"))
     while clock() - began < PATIENCE:
-        if not missing(record) and await asyncio.to_thread(quiet, running.exchange):
+        # A queue that stands still is never empty, for all that is known.
+        if not missing(record) and (standing or await asyncio.to_thread(quiet, running.exchange)):
             break
         await asyncio.sleep(1)
     settled = clock() - began
     tell(f"{clock():7.1f} s  settled after {settled:.1f} s, {missing(record)} things missing")
     await asyncio.sleep(LISTENED_ON)
-    return settled
+    return settled, standing
 
 
 def quiet(exchange: Exchange) -> bool:
@@ -146,11 +154,21 @@ def quiet(exchange: Exchange) -> bool:
     return not any(depth for queue, depth in depths.items() if not queue.startswith("inbox.") and "parked" not in queue)
 
 
+def standing_still(exchange: Exchange) -> list[str]:
+    """Return the queues that the broker says are not running."""
+    return [one["name"] for one in _queues(exchange) if one.get("state", "running") != "running"]
+
+
 def _depths(exchange: Exchange) -> Mapping[str, int]:
-    with _management(exchange) as client:
-        found = client.get(f"/api/queues/{VHOST}?disable_stats=true&enable_queue_totals=true").raise_for_status()
     # A queue that has no leader has no totals: it is not empty, for all that is known. A stream has none either.
-    return {one["name"]: int(one.get("messages", -1)) for one in found.json() if one["type"] != "stream"}
+    return {one["name"]: int(one.get("messages", -1)) for one in _queues(exchange) if one["type"] != "stream"}
+
+
+def _queues(exchange: Exchange) -> list[dict[str, Any]]:
+    with _management(exchange) as client:
+        answer = client.get(f"/api/queues/{VHOST}?disable_stats=true&enable_queue_totals=true").raise_for_status()
+    found: list[dict[str, Any]] = answer.json()
+    return found
 
 
 def look(exchange: Exchange) -> Looked:
