@@ -31,6 +31,7 @@ Remade = Annotated[
     list[str] | None, typer.Option("--remake", help="A queue that does not run, to be deleted and made again.")
 ]
 RunningToo = Annotated[bool, typer.Option("--running-too", help="Remake also what is said to run, and takes nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without this nothing is changed.")]
 AsJson = Annotated[bool, typer.Option("--json", help="What a program can read.")]
 _LISTS: Final = ("exchanges", "queues", "bindings", "policies")
 
@@ -64,24 +65,47 @@ def diff(management_url: LookUrl, *, as_json: AsJson = False) -> None:
 
 
 @topology_app.command("apply")
-def apply_topology(url: AdminUrl, secrets: Secrets, remake: Remade = None, *, running_too: RunningToo = False) -> None:
+def apply_topology(
+    url: AdminUrl,
+    secrets: Secrets,
+    remake: Remade = None,
+    *,
+    running_too: RunningToo = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
     """Make in a running broker whatever is missing of the topology. What is there stays as it is.
 
     A queue that stands still, though every node runs, is named, and nothing is done to it: --remake deletes it, with
-    what is in it, and makes it again. Exit status 1 while there is one.
+    what is in it, and makes it again. Without --yes only say what is missing, and which queues stand still. Exit
+    status 1 while one does, 2 when the broker cannot be asked.
     """
-    wanted = topology.definitions(topology.read_hashes(secrets))
+    wanted, remade = topology.definitions(topology.read_hashes(secrets)), list(remake or ())
     try:
-        broken = asyncio.run(topology.repair(url, wanted, remake or (), running_too=running_too))
-    except (ConnectionError, NotBroken) as error:
-        console.print(f"[red]{type(error).__name__}[/red]: {error}")
+        missing = [one for one in asyncio.run(_differences(url)) if one.what != "unknown"]
+        broken = asyncio.run(topology.repair(url, wanted, remade, running_too=running_too, dry=not yes))
+    except NotBroken as error:
+        console.print(f"[red]nothing was changed[/red]: {error}")
         raise typer.Exit(1) from error
-    for name in remake or ():
-        console.print(f"{name} was made again, and is empty.")
-    console.print("The broker has the whole topology.")
+    except ConnectionError as error:
+        console.print(f"[red]the broker cannot be asked[/red]: {error}")
+        raise typer.Exit(2) from error
+    if as_json:
+        said = {"applied": yes, "missing": [asdict(one) for one in missing], "remade": remade, "stand_still": broken}
+        print(json.dumps(said))
+    else:
+        _say(missing, remade, broken, yes=yes)
+    raise typer.Exit(bool(broken))
+
+
+def _say(missing: list[Difference], remade: list[str], broken: list[str], *, yes: bool) -> None:
+    for one in missing:
+        console.print(f"{one.kind}: {one.name} {'was' if yes else 'is'} {one.what}", markup=False)
+    for name in remade:
+        console.print(f"{name} was made again, and is empty." if yes else f"{name} is to be made again, empty.")
+    console.print("The broker has the whole topology." if yes else "Nothing was changed: --yes does it.")
     for name in broken:
         console.print(f"[yellow]{name} stands still[/yellow]: --remake {name} makes it again, without what is in it.")
-    raise typer.Exit(bool(broken))
 
 
 async def _differences(url: str) -> list[Difference]:

@@ -55,13 +55,19 @@ async def broken_in(broker: Broker, vhost: str = VHOST) -> set[str]:
 
 
 async def remake(
-    broker: Broker, names: Sequence[str], wanted: Definitions, vhost: str = VHOST, *, running_too: bool = False
+    broker: Broker,
+    names: Sequence[str],
+    wanted: Definitions,
+    vhost: str = VHOST,
+    *,
+    running_too: bool = False,
+    dry: bool = False,
 ) -> list[str]:
     """Delete these broken queues, with what is in them, and make them again; return the broken ones that are left.
 
     `wanted` is the exchange's own topology; what systems have beside it the names of their queues tell. Raises
     `NotBroken` when one of the names is no broken queue's: then nothing was changed. With `running_too` those may be
-    named, too, that the broker takes for running, while all its nodes run.
+    named, too, that the broker takes for running, while all its nodes run. A `dry` one changes nothing.
     """
     broken = await broken_in(broker, vhost)
     whole = with_systems(wanted, {"queues": [{"name": name} for name in await broker.queues(vhost)]}, vhost)
@@ -69,7 +75,7 @@ async def remake(
     may = known if running_too and await broker.whole() else known & broken
     if wrong := [name for name in names if name not in may]:
         raise NotBroken(f"{', '.join(wrong)}: none of the exchange's queues that stand still while all nodes run")
-    for name in names:  # each by itself: it is away for as short as can be
+    for name in () if dry else names:  # each by itself: it is away for as short as can be
         await _remake(broker, name, whole, vhost)
     return sorted(broken.difference(names))
 

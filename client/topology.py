@@ -31,12 +31,18 @@ async def apply(url: str, wanted: Definitions) -> None:
         await management.close()
 
 
-async def repair(url: str, wanted: Definitions, remade: Sequence[str] = (), *, running_too: bool = False) -> list[str]:
-    """Make what is missing, and these broken queues again; return the broken ones that are left. As `remake`."""
+async def repair(
+    url: str, wanted: Definitions, remade: Sequence[str] = (), *, running_too: bool = False, dry: bool = False
+) -> list[str]:
+    """Make what is missing, and these broken queues again; return the broken ones that are left. As `remake`.
+
+    A `dry` one only looks.
+    """
     management = Management(url)
     try:
-        broken = await remake(management, remade, wanted, running_too=running_too)
-        await management.apply(wanted)
+        broken = await remake(management, remade, wanted, running_too=running_too, dry=dry)
+        if not dry:
+            await management.apply(wanted)
     finally:
         await management.close()
     return broken

@@ -59,8 +59,11 @@ def test_the_topology_is_applied_to_a_running_broker_as_often_as_one_likes(world
         (tmp_path / name).write_text(world.exchange.passwords[name])
     admin = world.exchange.addresses.rabbit_admin
     url = world.exchange.addresses.management_url_for(admin.name, admin.password)
-    for _ in range(2):
-        imi("topology", "apply", "--secrets", str(tmp_path), IMI_MANAGEMENT_URL=url)
+    applied = ("topology", "apply", "--secrets", str(tmp_path), "--json")
+    nothing = {"missing": [], "remade": [], "stand_still": []}
+    for said in ((), ("--yes",), ("--yes",)):
+        told = json.loads(imi(*applied, *said, IMI_MANAGEMENT_URL=url))
+        assert told == {"applied": bool(said), **nothing}
     assert json.loads(imi("topology", "diff", "--json", IMI_MANAGEMENT_URL=url)) == []
     listed = {one["system"]: one for one in json.loads(imi("systems", "--json", IMI_MANAGEMENT_URL=url))}
     assert listed["hu-hivatal"]["state"] == "active"

@@ -48,7 +48,8 @@ async def test_an_inbox_that_stands_still_holds_up_nobody_else_and_is_made_again
     monkeypatch.setattr(remaking, "BETWEEN", 0.1)
     wanted = definitions({name: password_hash(exchange.passwords[name]) for name in ACCOUNTS})
     assert await repair(_management(world), wanted) == [BROKEN]
-    assert f"{BROKEN} was made again" in await _apply(world, tmp_path, "--remake", BROKEN)
+    assert f"{BROKEN} is to be made again" in await _apply(world, tmp_path, "--remake", BROKEN)
+    assert f"{BROKEN} was made again" in await _apply(world, tmp_path, "--remake", BROKEN, "--yes")
 
     async with raw_system(world.url("de-other"), "de-other") as other:
         assert (await other.outcome(message_id))["status"] == "done"
