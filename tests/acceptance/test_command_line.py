@@ -60,7 +60,7 @@ def test_the_topology_is_applied_to_a_running_broker_as_often_as_one_likes(world
     admin = world.exchange.addresses.rabbit_admin
     url = world.exchange.addresses.management_url_for(admin.name, admin.password)
     applied = ("topology", "apply", "--secrets", str(tmp_path), "--json")
-    nothing = {"missing": [], "remade": [], "stand_still": []}
+    nothing: dict[str, list[str]] = {"missing": [], "remade": [], "stand_still": []}
     for said in ((), ("--yes",), ("--yes",)):
         told = json.loads(imi(*applied, *said, IMI_MANAGEMENT_URL=url))
         assert told == {"applied": bool(said), **nothing}
