@@ -1,5 +1,6 @@
 """Commands on cases: decide, store, and say who shall read what."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import UTC, datetime
 from typing import Final
@@ -58,15 +59,15 @@ class CaseDesk:
         """Decide on a group of commands with one write for each case, and return what is to be told."""
         changing = [c for c in commands if isinstance(c.body, (*CHANGES, *own.OWN))]
         changed = iter(await self._change(changing) if changing else ())
-        answers = list[Answer | Later]()
-        for command in commands:
-            if isinstance(command.body, (*CHANGES, *own.OWN)):
-                answers.append(next(changed))
-            elif isinstance(command.body, RepublishCases) and command.system == OPERATOR and not command.expired:
-                answers.append(await self._republish(command, command.body))
-            else:
-                answers.append(await self._questions(command))
-        return answers
+        # What changes nothing is answered side by side.
+        asking = [self._answer_to(c) for c in commands if not isinstance(c.body, (*CHANGES, *own.OWN))]
+        answered = iter(await asyncio.gather(*asking))
+        return [next(changed if isinstance(c.body, (*CHANGES, *own.OWN)) else answered) for c in commands]
+
+    async def _answer_to(self, command: Command) -> Answer:
+        if isinstance(command.body, RepublishCases) and command.system == OPERATOR and not command.expired:
+            return await self._republish(command, command.body)
+        return await self._questions(command)
 
     async def _republish(self, command: Command, asked: RepublishCases) -> Answer:
         """Tell the last change of cases again, to whoever did it too: under the same ids as ever in this epoch."""

@@ -139,8 +139,8 @@ def _volume(world: World, options: Any, result: Result) -> None:
         p99 = " / ".join(str(value) for value in one.p99_ms.values())
         table.add_row(one.name, p99, str(one.ratio), str(one.confirmed_p99_ms), str(one.unanswered))
         result.p99_ms[one.name] = dict(one.p99_ms)
-        if one.name == volume.BEYOND:
-            result.saturated_ratio = one.ratio
+        if one.name in volume.BEYOND:
+            result.saturated_ratio = max(result.saturated_ratio, one.ratio)
         else:
             result.worst_ratio = max(result.worst_ratio, one.ratio)
         result.polite_unanswered += one.unanswered
