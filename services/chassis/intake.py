@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiormq.abc import DeliveredMessage
 from pydantic import ValidationError
@@ -20,6 +20,9 @@ _MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _NAMEABLE = re.compile(r"[\x21-\x7e]{1,255}")
 """What a refusal can still name: one that is too long, but whole."""
 _DECODER = json.JSONDecoder()
+
+BYTES_A_VALUE: Final = 12
+"""Of the largest command, on the average at least. It takes as long to read as it has values, whatever they are."""
 
 Fault = tuple[str, str | None]
 """The code of a refusal, and the field that is wrong."""
@@ -105,6 +108,7 @@ class Intake:
         yield not properties.message_type, ("missing-property", "type")
         yield properties.content_type != "application/json", ("missing-property", "content_type")
         yield len(message.body) > self._max_body, ("too-large", None)
+        yield message.body.count(b",") > self._max_body // BYTES_A_VALUE, ("too-large", None)
         yield message.routing_key != properties.message_type, ("wrong-routing-key", "routing_key")
 
 

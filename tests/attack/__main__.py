@@ -23,6 +23,7 @@ from bench.measure import Usage, programs
 from bench.plan import Player
 from contracts.topology import SERVICES, queues_of
 from deploy.local.exchange import exchange
+from deploy.local.rabbitmq import RabbitMQ
 from tests.attack import fuzz, identity, journal, reach, rights, volume
 from tests.attack.named import ATTACKER, VICTIM, Attack
 from tests.broker.management import purge
@@ -32,6 +33,8 @@ console = Console(stderr=True)
 RSS_MB: Final = 300
 """What a service may have at the most, whatever it is sent."""
 POLITE: Final = ("de-kammer", VICTIM, "de-nimic", "hu-nimic")
+_ROLL_OVER: Final = "ra_log_wal:force_roll_over(ra_log_wal)."
+"""What is told to the broker: to write to its queues' files what it has in its log, and not only beside a later attack."""
 _PART: Final = 5_000
 """Messages between two looks at the memory."""
 
@@ -133,6 +136,9 @@ def _volume(world: World, options: Any, result: Result) -> None:
     def clear() -> None:
         for queue in queues_of(ATTACKER):
             purge(world.exchange, queue)
+        broker = world.exchange.servers.rabbitmq
+        if isinstance(broker, RabbitMQ):
+            broker.control("eval", _ROLL_OVER)
         time.sleep(2)  # what was in hand
 
     for one in volume.measured(polite, _player(world, ATTACKER), options.seconds, options.rounds, clear):

@@ -37,6 +37,7 @@ FAULTS: list[tuple[str, bytes, dict[str, Any], str, str | None]] = [
     ("no content type", b"{}", {"content_type": None}, "missing-property", "content_type"),
     ("another content type", b"{}", {"content_type": "text/plain"}, "missing-property", "content_type"),
     ("one byte too many", b" " * (LIMIT + 1), {}, "too-large", None),
+    ("more values than so many bytes have", b'{"x": [%b1]}' % (b"1," * 84), {}, "too-large", None),
     ("another routing key", b"{}", {"routing_key": "registry.apply.v1"}, "wrong-routing-key", "routing_key"),
     ("no routing key", b"{}", {"routing_key": ""}, "wrong-routing-key", "routing_key"),
     (
