@@ -34,7 +34,7 @@ RSS_MB: Final = 300
 """What a service may have at the most, whatever it is sent."""
 POLITE: Final = ("de-kammer", VICTIM, "de-nimic", "hu-nimic")
 _ROLL_OVER: Final = "ra_log_wal:force_roll_over(ra_log_wal)."
-"""What is told to the broker: to write to its queues' files what it has in its log, and not only beside a later attack."""
+"""Told to the broker: it writes now to its queues' files what it has in its log, and not beside a later attack."""
 _PART: Final = 5_000
 """Messages between two looks at the memory."""
 
