@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from babel.messages.pofile import read_po, write_po
+
 from contracts.topology import SERVICES
 from deploy.local.exchange import PROCESSES
 from tests.proof.moving import Moving, under_load
@@ -23,6 +25,10 @@ from tests.proof.scaling import told
 ROOT: Final = Path(__file__).parents[2]
 PREVIOUS: Final = (ROOT / "deploy" / "previous-release").read_text().strip()
 """The commit that services may still run while others run this one."""
+
+
+LOCALE: Final = Path("contracts", "locale")
+"""Where the exchange's own sentences are, in either release."""
 
 
 def has_previous() -> bool:
@@ -39,6 +45,24 @@ def unpack(folder: Path) -> None:
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True, timeout=60)
+    for path in (folder / LOCALE).glob("*.po"):
+        _have_it_say(path, ROOT / LOCALE / path.name)
+
+
+def _have_it_say(path: Path, words: Path) -> None:
+    """Give a catalogue of the previous release the words that this one has for the same English text.
+
+    A sentence may be put better from release to release, and a repetition that the other release answers says it so.
+    All else must be the same to the letter: with the same words in both, that is what is compared.
+    """
+    with path.open("rb") as theirs, words.open("rb") as ours:
+        said, better = read_po(theirs), read_po(ours)
+    for message in said:
+        there = better.get(message.id, message.context) if message.id else None
+        if there and there.string:
+            message.string = there.string
+    with path.open("wb") as file:
+        write_po(file, said)
 
 
 class Upgrade:
