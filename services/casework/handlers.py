@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import UTC, datetime
+from itertools import compress
 from typing import Final
 
 from contracts import own
@@ -57,12 +58,13 @@ class CaseDesk:
 
     async def __call__(self, commands: Sequence[Command]) -> Sequence[Answer | Later]:
         """Decide on a group of commands with one write for each case, and return what is to be told."""
-        changing = [c for c in commands if isinstance(c.body, (*CHANGES, *own.OWN))]
+        changes = [isinstance(c.body, (*CHANGES, *own.OWN)) for c in commands]
+        changing = list(compress(commands, changes))
         changed = iter(await self._change(changing) if changing else ())
         # What changes nothing is answered side by side.
-        asking = [self._answer_to(c) for c in commands if not isinstance(c.body, (*CHANGES, *own.OWN))]
+        asking = [self._answer_to(c) for c, is_change in zip(commands, changes, strict=True) if not is_change]
         answered = iter(await asyncio.gather(*asking))
-        return [next(changed if isinstance(c.body, (*CHANGES, *own.OWN)) else answered) for c in commands]
+        return [next(changed if is_change else answered) for is_change in changes]
 
     async def _answer_to(self, command: Command) -> Answer:
         if isinstance(command.body, RepublishCases) and command.system == OPERATOR and not command.expired:
