@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from contracts.types import FreeText
 from deploy.local.exchange import Exchange
+from tests.translating import translating_as
 from tests.world import World, update
 
 pytestmark = pytest.mark.servers
@@ -17,33 +19,13 @@ HANGS = "Diese Angabe wird nie übersetzt, denn der Dienst bleibt stehen."
 COMMENT = "Der Nachweis wurde von der zuständigen Behörde ausgestellt."
 
 
-@asynccontextmanager
-async def service() -> AsyncIterator[str]:
-    """A service in the form of LibreTranslate's API: it says in which languages it was asked, or nothing at all."""
-    closing = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            length = next(int(line.split(":")[1]) for line in head.split("\r\n") if line.startswith("content-length"))
-            asked = json.loads(await reader.readexactly(length))
-            if asked["q"] == HANGS:
-                await closing.wait()
-            body = json.dumps({"translatedText": f"{asked['source']} to {asked['target']}"}).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has had enough
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/translate"
-    finally:
-        closing.set()
-        server.close()
-        await server.wait_closed()
+async def say(asked: dict[str, Any], writer: asyncio.StreamWriter, closing: asyncio.Event) -> None:
+    """Say in which languages it was asked, or nothing at all."""
+    if asked["q"] == HANGS:
+        await closing.wait()
+    body = json.dumps({"translatedText": f"{asked['source']} to {asked['target']}"}).encode()
+    writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    await writer.drain()
 
 
 @asynccontextmanager
@@ -66,7 +48,7 @@ async def test_a_translation_stands_beside_the_original_and_is_waited_for_no_lon
     world: World,
 ) -> None:
     """Both sides read everything of both cases; one text has a translation, marked in the reader's words."""
-    async with service() as url, translating(world.exchange, url), world.both() as (asking, answering):
+    async with translating_as(say) as url, translating(world.exchange, url), world.both() as (asking, answering):
         for text, made in ((COMMENT, "de to hu"), (HANGS, None)):
             sent = await asking.do(world.request(comment=FreeText(text=text, language="de")))
             assert sent.case

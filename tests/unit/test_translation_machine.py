@@ -12,6 +12,7 @@ from services.translation import machine as module
 from services.translation.freetext import Said
 from services.translation.libretranslate import LibreTranslate
 from services.translation.machine import Machine, NoTranslation
+from tests.translating import translating_as
 
 TEXT = "Der Nachweis ist echt."
 MADE = "A bizonyítvány valódi."
@@ -26,30 +27,17 @@ def answer(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
 async def service(*parts: bytes, then_wait: bool = False) -> AsyncIterator[tuple[str, list[dict[str, Any]]]]:
     """A server that says the same to everybody; gives its address, and what it was asked."""
     asked: list[dict[str, Any]] = []
-    closing = asyncio.Event()
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            length = next(int(line.split(":")[1]) for line in head.split("\r\n") if line.startswith("content-length"))
-            asked.append(json.loads(await reader.readexactly(length)))
-            for part in parts:
-                writer.write(part)
-                await writer.drain()
-            if then_wait:
-                await closing.wait()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has had enough
-        finally:
-            writer.close()
+    async def say(one: dict[str, Any], writer: asyncio.StreamWriter, closing: asyncio.Event) -> None:
+        asked.append(one)
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+        if then_wait:
+            await closing.wait()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/translate", asked
-    finally:
-        closing.set()
-        server.close()
-        await server.wait_closed()
+    async with translating_as(say) as url:
+        yield url, asked
 
 
 async def translated(url: str, key: str | None = None, within: float = 10) -> str:
