@@ -139,7 +139,6 @@ def _volume(world: World, options: Any, result: Result) -> None:
         broker = world.exchange.servers.rabbitmq
         if isinstance(broker, RabbitMQ):
             broker.control("eval", _ROLL_OVER)
-        time.sleep(2)  # what was in hand
 
     for one in volume.measured(polite, _player(world, ATTACKER), options.seconds, options.rounds, clear):
         p99 = " / ".join(str(value) for value in one.p99_ms.values())
