@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
+from contracts.management import read
 from contracts.topology import VHOST
 
 _LINE: Final = re.compile(r"(?P<name>[a-z_]+)(?:\{[^}]*\})? (?P<value>[0-9.e+-]+)")
@@ -90,7 +91,7 @@ class Looking:
             raise BrokerDown(type(error).__name__) from None
         if not response.is_success:
             raise BrokerDown(f"HTTP {response.status_code}")
-        return response.json()
+        return read(response.text)
 
 
 async def unread_for(url: str) -> dict[str, float]:

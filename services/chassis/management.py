@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
+from contracts.management import read
 from contracts.topology import Definitions
 
 Listed = list[dict[str, Any]]
@@ -107,7 +108,7 @@ class Management:
     async def _states(self, vhost: str) -> Listed:
         # Only with its totals does the broker say whether a queue runs; statistics would come seconds late.
         response = await self._ask("GET", f"/api/queues/{_quoted(vhost)}?disable_stats=true&enable_queue_totals=true")
-        found: Listed = [] if response.status_code == httpx.codes.NOT_FOUND else response.json()
+        found: Listed = [] if response.status_code == httpx.codes.NOT_FOUND else read(response.text)
         return found
 
     async def close(self) -> None:

@@ -18,6 +18,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from bench.players import ANSWERING, ASKING, onboard
+from contracts.management import read
 from contracts.topology import OPERATOR, VHOST
 from deploy.local.exchange import CASE_LINK, Exchange
 from tests.chaos.conservation import Looked, Violation, missing, violations, violations_inside
@@ -167,7 +168,7 @@ def _depths(exchange: Exchange) -> Mapping[str, int]:
 def _queues(exchange: Exchange) -> list[dict[str, Any]]:
     with _management(exchange) as client:
         answer = client.get(f"/api/queues/{VHOST}?disable_stats=true&enable_queue_totals=true").raise_for_status()
-    found: list[dict[str, Any]] = answer.json()
+    found: list[dict[str, Any]] = read(answer.text)
     return found
 
 
