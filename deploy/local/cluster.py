@@ -81,7 +81,6 @@ class Cluster:
         numbers = [{name: ports[f"{name}-{number}"] for name in _EACH} for number in range(NODES)]
         directories = epmd or [ports["epmd"]] * NODES
         self._epmd = None if epmd else Program(epmd_on(ports["epmd"]), folder / "epmd.log")
-        self._new = not (folder / "0").exists()
         cookie = folder / ".erlang.cookie"
         if not cookie.exists():
             write_private(cookie, secrets.token_hex(20))
@@ -94,13 +93,8 @@ class Cluster:
         """See `Server`; returns when each node sees the others."""
         if self._epmd and not self._epmd.runs:
             self._epmd.start()
-        first, *others = self.nodes
-        if self._new:  # the others join whom they find
-            first.start()
-            both(*(node.start for node in others))
-            self._new = False
-        else:  # each waits for the others: nobody knows who has the last word
-            both(*(node.start for node in self.nodes))
+        # All at once: a new one looks for the others, and one that was there before waits for who has the last word.
+        both(*(node.start for node in self.nodes))
         until(self.whole, "RabbitMQ's nodes find each other", STARTS_WITHIN)
 
     def whole(self) -> bool:

@@ -1,4 +1,4 @@
-"""RabbitMQ as a program on this machine: Debian's, with nothing of Debian's configuration.
+"""RabbitMQ as a program on this machine: Debian's 3.10, or the next Debian's 4, with nothing of Debian's configuration.
 
 It is run without Debian's wrapper, which drops the environment, and with an epmd of its own, which would
 otherwise listen on all interfaces and be shared by all runs.
@@ -18,7 +18,10 @@ from deploy.local.ports import Ports
 from deploy.local.program import Program
 from deploy.local.waiting import rabbitmq_serves, until
 
-SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+# Where its package is: installed, or unpacked in a folder (`rabbitmq-4.sh`).
+ROOT = Path(os.environ.get("IMI_TEST_RABBITMQ", "/")).absolute()
+SERVER = ROOT / "usr/lib/rabbitmq/bin/rabbitmq-server"
+PATH = f"{ROOT / 'usr/bin'}:/usr/bin:/bin"
 CONTROL = SERVER.with_name("rabbitmqctl")
 NODE = "imi@localhost"
 PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
@@ -122,13 +125,12 @@ class RabbitMQ:
 def control(environment: Mapping[str, str], *arguments: str) -> str:
     """Have `rabbitmqctl` tell the node of this environment something; return what it prints."""
     command = [str(CONTROL), "--timeout", "30", *arguments]
-    given = {**environment, "PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, env=given, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def epmd_on(port: int) -> list[str]:
     """Return the command line of Erlang's directory of nodes, on loopback alone."""
-    return ["epmd", "-address", "127.0.0.1", "-port", str(port)]
+    return [str(ROOT / "usr/bin/epmd"), "-address", "127.0.0.1", "-port", str(port)]
 
 
 def write_settings(
@@ -182,4 +184,5 @@ def environment_for(folder: Path, ports: Mapping[str, int], node: str = NODE, mo
         # The script then becomes the node, instead of waiting for it.
         "RUNNING_UNDER_SYSTEMD": "true",
         "LANG": "C.UTF-8",
+        "PATH": PATH,
     }

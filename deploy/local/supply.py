@@ -22,6 +22,8 @@ def supply() -> Supply:
         return Supply.ADDRESSES
     if given:
         raise ValueError(f"give all of {', '.join(GIVEN)}, or none")
+    if os.environ.get("IMI_TEST_RABBITMQ"):  # a folder in which it is unpacked
+        return Supply.PROGRAMS
     return Supply.CONTAINERS if docker_answers() else Supply.PROGRAMS
 
 
