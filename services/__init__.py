@@ -1,7 +1,7 @@
 """The four services, and the chassis under them.
 
-Two libraries load others that they could make use of and that no service does, if they are there: a tenth of the memory
-of an idle process. They are told that they are not.
+Three libraries load others that they could make use of and that no service does, if they are there: a tenth of the
+memory of an idle process. They are told that they are not.
 """
 
 import sys
@@ -25,3 +25,5 @@ with _without("rich"):  # coloured logs for a terminal: ours are JSON
     import structlog  # noqa: F401
 with _without("pymongo.pyopenssl_context"):  # TLS by PyOpenSSL and all of `cryptography`: Python's own does
     import pymongo.ssl_support  # noqa: F401
+# A program for a terminal. Never loaded by anybody: it stays away, for httpx itself is not loaded by every service.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
