@@ -1,6 +1,6 @@
 """What casework keeps: cases as histories, and its own copies of authorities, systems and the rules of areas."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -164,13 +164,28 @@ def _authority(key: str, found: Document) -> Authority:
         side=Side(authority=key, name=name, country=details["country"], region=details.get("region")),
         system=found["system"],
         active=found["status"] == "active",
-        access={code: _access(access) for code, access in found["access"].items()},
+        access=_ByArea(found["access"]),
         coordinator=found.get("coordinator"),
         successor=found.get("successor"),
         version=found["version"],
     )
 
 
-def _access(found: Document) -> Access:
-    mediating, observing = tuple(found["request_coordinators"]), tuple(found["linked"])
-    return Access(found["coordinator"], mediating, observing, frozenset(found["scope"]["competences"]))
+class _ByArea(Mapping[str, Access]):
+    """Made when asked for: an authority may have access to hundreds of areas, and a decision is on one."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: Mapping[str, Document]) -> None:
+        self._found = found
+
+    def __getitem__(self, area: str) -> Access:
+        found = self._found[area]
+        mediating, observing = tuple(found["request_coordinators"]), tuple(found["linked"])
+        return Access(found["coordinator"], mediating, observing, frozenset(found["scope"]["competences"]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
