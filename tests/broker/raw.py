@@ -75,9 +75,9 @@ class RawSystem:
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    async def outcome(self, message_id: str) -> Json:
+    async def outcome(self, message_id: str, within: float = 20) -> Json:
         """Return the outcome of a command."""
-        _, body = await self.receive(lambda p, b: p.correlation_id == message_id and b["kind"] == "outcome")
+        _, body = await self.receive(lambda p, b: p.correlation_id == message_id and b["kind"] == "outcome", within)
         return body
 
     def outcomes(self, message_id: str) -> list[tuple[str, Json]]:
