@@ -13,6 +13,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from bench.rounds import LIMIT, VARIANTS, Round
+from deploy.local.rabbitmq import version
+from deploy.local.supply import Supply, supply
 
 RESULTS: Final = Path(__file__).parent / "results"
 STARTED: Final = f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
@@ -95,7 +97,9 @@ def write(result: Mapping[str, Any], rounds: Sequence[Round]) -> Path:
 def machine() -> str:
     """Return what this ran on."""
     model = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), "processor")
-    return f"{os.cpu_count()} x {model}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    ours = [f"RabbitMQ {version()}"] if supply() is Supply.PROGRAMS else []
+    system = f"{platform.system()} {platform.release()}"
+    return ", ".join([f"{os.cpu_count()} x {model}", system, f"Python {platform.python_version()}", *ours])
 
 
 def _cpuinfo() -> list[str]:

@@ -122,6 +122,11 @@ class RabbitMQ:
         return control(self._environment, *arguments)
 
 
+def version() -> str:
+    """Return which version the programs are: the folder that they are in is named after it."""
+    return SERVER.resolve().parents[1].name.removeprefix("rabbitmq_server-")
+
+
 def control(environment: Mapping[str, str], *arguments: str) -> str:
     """Have `rabbitmqctl` tell the node of this environment something; return what it prints."""
     command = [str(CONTROL), "--timeout", "30", *arguments]
