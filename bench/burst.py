@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 from bench.channel import Nacked
@@ -27,7 +28,8 @@ class Burst:
 
     commands: int
     taken_after: float = 0.0
-    answered_after: float = 0.0
+    answered_at: list[float] = field(default_factory=list)
+    """Of each command."""
     not_taken: int = 0
     """How often the broker said no: that is how a sender learns to wait."""
     twice: int = 0
@@ -36,16 +38,23 @@ class Burst:
 
     def figures(self) -> dict[str, Any]:
         """Return it in numbers."""
+        after = self.answered_at[-1]
         return {
             "commands": self.commands,
             "taken_after_s": round(self.taken_after, 2),
-            "answered_after_s": round(self.answered_after, 2),
-            "commands_per_s": round(self.commands / self.answered_after, 1),
+            "answered_after_s": round(after, 2),
+            "commands_per_s": round(self.commands / after, 1),
+            "commands_per_s_by_quarter": self._by_quarter(),
             "not_taken": self.not_taken,
             "unanswered": self.commands - len(self.answered),
             "answered_twice": self.twice,
             "peak_mb": self.peak_mb,
         }
+
+    def _by_quarter(self) -> list[float]:
+        """How quickly each quarter of the commands was answered: all wait in the first, few in the last."""
+        ends = [0.0, *(self.answered_at[self.commands * quarter // 4 - 1] for quarter in range(1, 5))]
+        return [round(self.commands / 4 / (end - begin), 1) for begin, end in pairwise(ends)]
 
 
 async def burst(load: Load, commands: int) -> Burst:
@@ -57,11 +66,13 @@ async def burst(load: Load, commands: int) -> Burst:
     def read(_: str, message: Delivered) -> None:
         if message.properties.message_type != Outcome.TYPE:
             return
-        before = len(burst_.answered)
-        burst_.answered.add(str(message.properties.correlation_id))
-        burst_.twice += len(burst_.answered) == before
+        command = str(message.properties.correlation_id)
+        if command in burst_.answered:
+            burst_.twice += 1
+            return
+        burst_.answered.add(command)
+        burst_.answered_at.append(time.monotonic() - began)
         if len(burst_.answered) == commands:
-            burst_.answered_after = time.monotonic() - began
             done.set()
 
     systems = [await Simulated.connect(player.url, read, _broken) for player in players]
@@ -70,6 +81,7 @@ async def burst(load: Load, commands: int) -> Burst:
         async with asyncio.timeout(WITHIN):
             await asyncio.sleep(1)  # what is left over from before has come by then
             burst_.answered.clear()
+            burst_.answered_at.clear()
             burst_.twice, began = 0, time.monotonic()
             bodies = [_body(load, player) for player in players]
             part = commands // len(players)
