@@ -1,18 +1,18 @@
 """How much of a queue may be on its way to a replica: of large messages fewer than of small ones.
 
 All queues of a replica come by one connection. What a lane with large commands has on its way there stands before the
-small command of another, for as long as it takes to read all of it.
+small command of another, for as long as it takes to read all of it: piece by piece, a group is handled between any two.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-BYTES_AHEAD: Final = 1024 * 1024
+BYTES_AHEAD: Final = 256 * 1024
 """Of one queue, on the average."""
 FEWEST: Final = 2
 _OFF: Final = 4
 """Times too many or too few, until a queue is consumed anew."""
-_RECENT: Final = 8
+_RECENT: Final = 16
 """Messages of which the average is, more or less."""
 
 

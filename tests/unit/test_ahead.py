@@ -15,14 +15,14 @@ KIB = 1024
         (0, MOST),
         (2 * KIB, MOST),
         (BYTES_AHEAD // MOST, MOST),
-        (64 * KIB, 16),
-        (256 * KIB, 4),
-        (1024 * KIB, FEWEST),
+        (16 * KIB, 16),
+        (64 * KIB, 4),
+        (256 * KIB, FEWEST),
         (4096 * KIB, FEWEST),
     ],
 )
 def test_of_large_messages_fewer_are_on_their_way(size: int, ahead: int) -> None:
-    """As many as fit into a mebibyte; never less than two, so that one comes while another is handled."""
+    """As many as fit into a quarter of a mebibyte; never less than two, so that one comes while another is handled."""
     here = Ahead()
     for _ in range(100):
         here.note(QUEUE, size)
@@ -49,7 +49,7 @@ def test_a_queue_is_consumed_anew_when_it_has_become_much_larger_or_smaller() ->
     assert here.off({OTHER: ""}) == []
     assert here.give(QUEUE, MOST) < MOST // 4
     assert here.off(consumed) == []
-    for _ in range(50):
+    for _ in range(100):
         here.note(QUEUE, KIB)
     assert here.off(consumed) == [QUEUE]
     assert here.give(QUEUE, MOST) == MOST
