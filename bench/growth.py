@@ -168,7 +168,7 @@ def failures(result: Figures) -> list[str]:
     return [
         *(line for kind in KINDS if kind in result for line in _grown(kind, result[kind])),
         *(f"{many[what]} commands {what.replace('_', ' ')}" for what in ("unanswered", "answered_twice") if many[what]),
-        *_uneven(many["commands_per_s_by_quarter"]),
+        *_slower_when_many_wait(many["commands_per_s_by_quarter"]),
         *_too_large(result["idle_mb"], IDLE_MB, "idle"),
         *_too_large(result["idle_full_mb"], IDLE_MB, "idle, with everything stored"),
         *_too_large(many["peak_mb"], MOST_MB, "in a burst"),
@@ -183,10 +183,9 @@ def _grown(kind: str, figures: Figures) -> Iterator[str]:
         yield f"{kind}: {figures['lost']} lost or doubled"
 
 
-def _uneven(by_quarter: Sequence[float]) -> Iterator[str]:
-    """However many wait, they are worked off as quickly. In the first quarter there is nothing yet to tell by mail."""
-    later = by_quarter[1:]
-    if min(later) * SLOWER < max(later):
+def _slower_when_many_wait(by_quarter: Sequence[float]) -> Iterator[str]:
+    """In the last quarter few wait: no other may be much slower."""
+    if min(by_quarter) * SLOWER < by_quarter[-1]:
         yield f"commands/s by quarters of the burst: {', '.join(map(str, by_quarter))}"
 
 

@@ -50,7 +50,7 @@ def test_what_takes_twice_the_processor_is_found_whatever_the_clock_says() -> No
         ({"cases": FLAT | {"lost": 2}}, "cases: 2 lost or doubled"),
         ({"idle_mb": {"notifier": 70.1}}, "notifier has 70.1 MB idle"),
         ({"idle_full_mb": {"registry": 81.0}}, "registry has 81.0 MB idle, with everything stored"),
-        ({"burst": BURST | {"commands_per_s_by_quarter": [1.0, 3.0, 4.0, 4.0]}}, "commands/s by quarters"),
+        ({"burst": BURST | {"commands_per_s_by_quarter": [300.0, 400.0, 400.0, 400.0]}}, "commands/s by quarters"),
         ({"burst": BURST | {"unanswered": 3}}, "3 commands unanswered"),
         ({"burst": BURST | {"peak_mb": {"translation": 220.0}}}, "translation has 220.0 MB in a burst"),
     ],
