@@ -80,10 +80,11 @@ async def test_time_for_the_database_is_not_time_to_decide() -> None:
     with stages.handling(time.monotonic() - 5):
         await asyncio.gather(ask(), ask())
     await ask()  # what a loop asks belongs to no group
-    after = {stage: shown("imi_stage_seconds_sum", stage=stage) for stage in before}
-    assert after["storing"] - before["storing"] == 4.0
-    assert after["deciding"] - before["deciding"] == 0.0
-    assert after["waiting"] - before["waiting"] >= 5.0
+    # Other tests of this process have added to the sums: what was added here is right but for the last digits.
+    added = {stage: round(shown("imi_stage_seconds_sum", stage=stage) - before[stage], 6) for stage in before}
+    assert added["storing"] == 4.0
+    assert added["deciding"] == 0.0
+    assert added["waiting"] >= 5.0
     assert shown("imi_database_seconds_count", operation="find") >= 3
 
 
