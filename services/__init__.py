@@ -26,4 +26,4 @@ with _without("rich"):  # coloured logs for a terminal: ours are JSON
 with _without("pymongo.pyopenssl_context"):  # TLS by PyOpenSSL and all of `cryptography`: Python's own does
     import pymongo.ssl_support  # noqa: F401
 # A program for a terminal. Never loaded by anybody: it stays away, for httpx itself is not loaded by every service.
-sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # as above: it is not there

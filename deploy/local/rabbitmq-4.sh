@@ -21,14 +21,18 @@ settle() {
     loader=$(find "$folder"/usr/lib/*-linux-gnu -maxdepth 1 -type f -name 'ld-linux*')
     libraries=$(dirname "$loader")
     find "$erlang" -type f \( -perm -100 -o -name '*.so' \) | while read -r file; do
-        if ! patchelf --set-rpath "$libraries" "$file" 2>/dev/null; then continue; fi  # a script
-        patchelf --set-interpreter "$loader" "$file" 2>/dev/null || true  # a library has none
+        head -c 4 "$file" | grep -q ELF || continue  # a script
+        patchelf --set-rpath "$libraries" "$file"
+        case $file in *.so) ;; *) patchelf --set-interpreter "$loader" "$file" ;; esac
     done
     find "$erlang" -type f -name erl -exec sed -i "s#^\( *ROOTDIR\)=/usr/lib/erlang#\1=$erlang#" {} +
 }
 
-[ -e "$folder/.unpacked" ] && exit
-command -v mmdebstrap patchelf >/dev/null || deploy/local/setup.sh mmdebstrap patchelf
+# It runs where it was unpacked, and nowhere else.
+[ "$(cat "$folder/.unpacked" 2>/dev/null)" = "$folder" ] && exit
+for program in mmdebstrap patchelf; do
+    command -v "$program" >/dev/null || deploy/local/setup.sh "$program"
+done
 unpack
 settle
-touch "$folder/.unpacked"
+echo "$folder" >"$folder/.unpacked"
