@@ -32,11 +32,11 @@ from rich.table import Table
 from bench.plan import ANSWERS, Player, request
 from bench.players import onboard
 from client.system import System
+from contracts.case import Rating
 from contracts.casework import (
     AcceptRequest,
     CloseCase,
     ListCases,
-    Rating,
     Reply,
     SendRequest,
     ShowScoreboard,

@@ -23,8 +23,9 @@ from contracts.inbox import CaseUpdate, View, Views
 from contracts.refusal import Refusal
 from contracts.topology import lanes_of, system_of
 from contracts.translation import AreaRules
-from services.casework.case import Case, case_from
+from services.casework.case import Case
 from services.casework.deadlines import deadlines_of
+from services.casework.history import case_from
 from services.casework.knowledge import Area, Authority, Now
 from services.casework.lifecycle import decide
 from services.casework.settings import Settings

@@ -6,7 +6,8 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from contracts.casework import AcceptRequest, CloseCase, Rating, Reply, SendRequest
+from contracts.case import Rating
+from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
 from contracts.types import FreeText, User, Value
 
 AREA: Final = "professional-qualifications"

@@ -14,16 +14,8 @@ from rich.table import Table
 
 from client.system import Refused, System
 from client.trail_page import page_of
-from contracts.casework import (
-    CaseHead,
-    Indicator,
-    ListCases,
-    RunRetention,
-    Score,
-    ShowScoreboard,
-    ShowTrail,
-    VerifyCases,
-)
+from contracts.case import CaseHead, Indicator, Score
+from contracts.casework import ListCases, RunRetention, ShowScoreboard, ShowTrail, VerifyCases
 from contracts.types import User
 
 cases_app = typer.Typer(no_args_is_help=True, help="An authority's cases, their trails, and whether they are whole.")

@@ -19,7 +19,8 @@ from client.parked import PARKING, listed
 from client.replaying import RECORD
 from client.system import Refused, System
 from client.wire import Again, open_wire
-from contracts.casework import RepublishCases, TraceCase, Traced
+from contracts.case import Traced
+from contracts.casework import RepublishCases, TraceCase
 from contracts.directory import Compare, Tally
 from contracts.topology import REPLAYS, inbox_of
 

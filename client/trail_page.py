@@ -2,7 +2,7 @@
 
 from html import escape
 
-from contracts.casework import CaseTrail, Party, TrailStep
+from contracts.case import CaseTrail, Party, TrailStep
 from contracts.types import FreeText
 
 _STYLE = """

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from contracts.casework import (
+from contracts.case import (
     CaseHead,
     CaseTrail,
     CaseView,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from client.legislation import Area
-from contracts.casework import AcceptRequest, CaseView, CloseCase, Rating, Reply, SendRequest
+from contracts.case import CaseView, Rating
+from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
 from contracts.inbox import CaseUpdate
 from contracts.registry import Search
 from contracts.types import FreeText, User, Value

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.rule import Rule
 from rich.table import Table
 
-from contracts.casework import CaseView, Item
+from contracts.case import CaseView, Item
 
 
 class Failed(Exception):

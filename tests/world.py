@@ -11,7 +11,8 @@ from client import publishing
 from client.account import new_password, password_hash
 from client.legislation import load
 from client.system import System
-from contracts.casework import AcceptRequest, CaseView, CloseCase, Reply, SendRequest
+from contracts.case import CaseView
+from contracts.casework import AcceptRequest, CloseCase, Reply, SendRequest
 from contracts.inbox import CaseUpdate, SystemUpdate
 from contracts.registry import Account, Apply, AppointCoordinator, Approve, ConnectSystem, Details, Scope
 from contracts.topology import OPERATOR

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import contracts
 from client.legislation import load
-from contracts.casework import CaseView
+from contracts.case import CaseView
 from contracts.inbox import CaseUpdate, Outcome, Refused
 from contracts.languages import LANGUAGES
 from contracts.sentences import SENTENCES

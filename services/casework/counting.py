@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from contracts.casework import Recount
+from contracts.case import Recount
 from services.casework.scores import FIGURES, groups_of
 from services.casework.store import Store
 from services.chassis.counting import Counting, Difference, Stored, additions, figures_of, moved_from

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from contracts.calendar import Calendar
 from contracts.translation import AreaRules
-from services.casework.case import Case, case_from
+from services.casework.case import Case
+from services.casework.history import case_from
 from services.casework.knowledge import Area, Authority, NotAtHand, Now
 from services.casework.store import Store
 from services.chassis.public_holidays import PublicHolidays

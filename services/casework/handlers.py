@@ -8,15 +8,17 @@ from typing import Final
 
 from contracts import own
 from contracts.calendar import years_around
-from contracts.casework import CHANGES, CaseView, RepublishCases, Republished
+from contracts.case import CaseView, Republished
+from contracts.casework import CHANGES, RepublishCases
 from contracts.dates import Dates
 from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View
 from contracts.refusal import Refusal
 from contracts.topology import OPERATOR
-from services.casework.case import Case, Fold
+from services.casework.case import Case
 from services.casework.deadlines import deadlines_of
 from services.casework.facts import Facts
+from services.casework.history import Fold
 from services.casework.knowledge import NotAtHand
 from services.casework.lifecycle import decide
 from services.casework.questions import Questions

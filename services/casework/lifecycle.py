@@ -1,6 +1,7 @@
 """The lifecycle of a case as one table: action, state, who may, on what condition, what happens, what state follows.
 
-Pure: everything that a decision needs is handed to it. What each action checks and remembers is in `doing`.
+Pure: everything that a decision needs is handed to it. What each action checks and remembers is in `asking` for the
+sender, in `answering` for the recipient, in `exchange` for the exchange itself, and in `settling` for the rest.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,10 +10,10 @@ from typing import Final, Literal, NamedTuple
 
 from contracts import casework as do
 from contracts import own
-from contracts.casework import Happening
+from contracts.case import Happening
 from contracts.refusal import Refusal
 from contracts.types import Message, Role
-from services.casework import doing, exchange
+from services.casework import answering, asking, doing, exchange, settling
 from services.casework.case import Case, Entry
 from services.casework.doing import Doing
 from services.casework.knowledge import Knowledge, Now
@@ -146,32 +147,32 @@ STEPS: Final = (
 )
 
 CHANGES: Final[Mapping[type[Message], Callable[[Doing], Entry | Refusal]]] = {
-    do.SaveDraft: doing.save_draft,
-    do.DiscardDraft: doing.discard,
-    do.SendDraft: doing.send_draft,
-    do.SendRequest: doing.send,
-    do.ApproveRequest: doing.approve,
-    do.ReturnRequest: doing.say_reason,
-    do.ModifyRequest: doing.modify,
-    do.WithdrawRequest: doing.say_reason,
-    do.AssignHandlers: doing.assign,
-    do.AcceptRequest: doing.accept,
-    do.RefuseRequest: doing.say_reason,
-    do.ForwardRequest: doing.forward,
-    do.SplitRequest: doing.split,
-    do.SaveAnswers: doing.save_answers,
-    do.Reply: doing.reply,
-    do.AskClarification: doing.ask_clarification,
-    do.Clarify: doing.clarify,
-    do.ReferCase: doing.refer,
-    do.CommentReferral: doing.say_text,
-    do.DecideReferral: doing.decide_referral,
-    do.CloseCase: doing.close,
-    do.SendMessage: doing.say_text,
-    do.AttachFile: doing.attach,
-    do.UnblockCase: doing.unblock,
-    do.AskCorrection: doing.ask_correction,
-    do.ConsentCorrection: doing.consent,
+    do.SaveDraft: asking.save_draft,
+    do.DiscardDraft: asking.discard,
+    do.SendDraft: asking.send_draft,
+    do.SendRequest: asking.send,
+    do.ApproveRequest: asking.approve,
+    do.ReturnRequest: settling.say_reason,
+    do.ModifyRequest: asking.modify,
+    do.WithdrawRequest: settling.say_reason,
+    do.AssignHandlers: answering.assign,
+    do.AcceptRequest: answering.accept,
+    do.RefuseRequest: settling.say_reason,
+    do.ForwardRequest: answering.forward,
+    do.SplitRequest: answering.split,
+    do.SaveAnswers: answering.save_answers,
+    do.Reply: answering.reply,
+    do.AskClarification: settling.ask_clarification,
+    do.Clarify: answering.clarify,
+    do.ReferCase: settling.refer,
+    do.CommentReferral: settling.say_text,
+    do.DecideReferral: settling.decide_referral,
+    do.CloseCase: settling.close,
+    do.SendMessage: settling.say_text,
+    do.AttachFile: settling.attach,
+    do.UnblockCase: settling.unblock,
+    do.AskCorrection: settling.ask_correction,
+    do.ConsentCorrection: settling.consent,
     own.OpenChild: exchange.open_child,
     own.ChildMoved: exchange.child_moved,
     own.TimePassed: exchange.time_passed,

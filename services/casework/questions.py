@@ -7,25 +7,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from contracts.case import BrokenLink, Retention, Verified
 from contracts.casework import (
     OPERATOR_ONLY,
-    BrokenLink,
     ListCases,
     RecountScores,
-    Retention,
     RunRetention,
     ShowCase,
     ShowFile,
     ShowScoreboard,
     ShowTrail,
     TraceCase,
-    Verified,
     VerifyCases,
 )
 from contracts.refusal import Refusal
 from contracts.topology import OPERATOR
-from services.casework.case import Case, case_from
+from services.casework.case import Case
 from services.casework.counting import Scoreboard
+from services.casework.history import case_from
 from services.casework.knowledge import Access
 from services.casework.scores import merged, score_of
 from services.casework.settings import Settings

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, Literal
 
-from contracts.casework import Grade, Indicator, Score
+from contracts.case import Grade, Indicator, Score
 from contracts.types import Label
 from services.casework.case import Case
 from services.casework.deadlines import day_at

@@ -10,8 +10,9 @@ from pymongo.errors import DuplicateKeyError
 
 from contracts.directory import AuthorityState, Compare, Replayed, SystemState
 from contracts.translation import AreaPublished, AreaRules
-from services.casework.case import Fold, Side
+from services.casework.case import Side
 from services.casework.deadlines import next_of
+from services.casework.history import Fold
 from services.casework.knowledge import Access, Area, Authority
 from services.casework.scores import facts_of
 from services.chassis.copies import tally_of, total

@@ -15,8 +15,8 @@ from pydantic_core import to_json
 from contracts import own
 from contracts.identity import derived_uuid
 from contracts.types import Message
-from services.casework.case import case_from
 from services.casework.deadlines import next_of
+from services.casework.history import case_from
 from services.casework.keys import KeyStore
 from services.casework.store import Store
 from services.chassis.bus import Outgoing

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, cast
 
-from contracts.casework import (
+from contracts.case import (
     Attached,
     CaseHead,
     CaseTrail,

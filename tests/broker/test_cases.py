@@ -14,11 +14,9 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from client.system import System
+from contracts.case import CaseHead, CaseView, Recount
 from contracts.casework import (
-    CaseHead,
-    CaseView,
     ListCases,
-    Recount,
     RecountScores,
     RunRetention,
     ShowCase,

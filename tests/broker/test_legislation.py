@@ -13,7 +13,8 @@ from pymongo import MongoClient
 from client import publishing
 from client.legislation import Area, load
 from client.system import System
-from contracts.casework import AcceptRequest, CaseView, Reply, SendRequest, ShowCase
+from contracts.case import CaseView
+from contracts.casework import AcceptRequest, Reply, SendRequest, ShowCase
 from contracts.registry import GrantAccess, PutTerms, Scope, Term
 from contracts.topology import OPERATOR
 from contracts.translation import Labels, ShowForm, ShowLabels

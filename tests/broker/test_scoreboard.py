@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from contracts.refusal import Refusal
-from services.casework.case import Case, Entry, case_from
+from services.casework.case import Case, Entry
 from services.casework.counting import Scoreboard
+from services.casework.history import case_from
 from services.casework.lifecycle import decide
 from services.casework.scores import FIGURES, merged, score_of
 from services.casework.store import Store

@@ -34,7 +34,7 @@ from contracts.topology import OPERATOR
 from contracts.translation import PublishArea, PutTexts
 from contracts.types import Message
 from deploy.local.exchange import Exchange, exchange
-from services.casework.case import case_from
+from services.casework.history import case_from
 from services.chassis.chain import broken_at
 from services.translation.area import codes_of
 from tests.unit import samples

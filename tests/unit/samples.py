@@ -13,7 +13,8 @@ from contracts.languages import STATES
 from contracts.refusal import Refusal
 from contracts.translation import AreaRules, Condition, Deadlines, ItemRule, ItemType, Period
 from contracts.types import FreeText, Message, User
-from services.casework.case import Case, Entry, Side, case_from
+from services.casework.case import Case, Entry, Side
+from services.casework.history import case_from
 from services.casework.knowledge import Access, Area, Authority, Now
 from services.casework.lifecycle import decide
 from services.chassis.intake import Command

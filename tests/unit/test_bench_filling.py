@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.filling import DAYS, Copy, Template, vault_of
-from services.casework.case import case_from
+from services.casework.history import case_from
 from services.chassis.chain import broken_at
 from tests.unit.samples import CASE, history_until
 

@@ -20,9 +20,9 @@ from contracts.topology import OPERATOR
 from contracts.translation import AreaRules
 from contracts.types import Message, ReadText
 from services.casework import handlers
-from services.casework.case import Fold, case_from
 from services.casework.facts import Facts
 from services.casework.handlers import CaseDesk
+from services.casework.history import Fold, case_from
 from services.casework.knowledge import Access, Area, Authority
 from services.casework.questions import Questions
 from services.casework.settings import Settings

@@ -192,7 +192,7 @@ def test_once_a_case_is_assigned_only_those_named_handle_it() -> None:
 
 def _after(case: Any, body: Any, known: Known | None = None) -> Any:
     """The case after one more command."""
-    from services.casework.case import apply  # noqa: PLC0415 - of use here alone
+    from services.casework.history import apply  # noqa: PLC0415 - of use here alone
 
     entry = decide(case, body, known or Known(), NOW)
     assert not isinstance(entry, Refusal), entry

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.casework.case import Case, case_from
+from services.casework.case import Case
+from services.casework.history import case_from
 from services.casework.scores import FIGURES, facts_of, grade_of, groups_of, merged, score_of
 from services.chassis.counting import moved_from
 from tests.unit.samples import NOW, history_until

@@ -11,8 +11,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from contracts import own
 from contracts.refusal import Refusal
 from contracts.types import Message
-from services.casework.case import DRAFTS, ENDED, Case, Entry, apply, case_from
+from services.casework.case import DRAFTS, ENDED, Case, Entry
 from services.casework.deadlines import next_of, pending
+from services.casework.history import apply, case_from
 from services.casework.knowledge import Area, Now
 from services.casework.lifecycle import STEPS, decide
 from services.casework.views import readers_of, sees, view_of

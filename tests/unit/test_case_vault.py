@@ -11,7 +11,8 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.casework.case import Fold, Side, case_from
+from services.casework.case import Side
+from services.casework.history import Fold, case_from
 from services.casework.keys import KeyFolder, NoKey
 from services.casework.vault import FORGETTING, RENEWING, Vault
 from services.chassis.chain import LINK, broken_at, link_of

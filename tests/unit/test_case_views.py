@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.casework import CaseView
+from contracts.case import CaseView
 from contracts.dates import Dates
 from contracts.refusal import Refusal
 from contracts.types import FreeText, ReadText
-from services.casework.case import Case, Entry, case_from
+from services.casework.case import Case, Entry
 from services.casework.deadlines import deadlines_of, end_of_day
+from services.casework.history import case_from
 from services.casework.views import view_of
 from tests.unit.samples import (
     AREA,

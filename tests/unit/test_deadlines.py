@@ -9,8 +9,9 @@ from contracts.calendar import Calendar, years_around
 from contracts.languages import STATES
 from contracts.refusal import Refusal
 from contracts.translation import Deadlines, Period
-from services.casework.case import Side, case_from
+from services.casework.case import Side
 from services.casework.deadlines import A_DAY, acceptance_due, end_of_day
+from services.casework.history import case_from
 from services.casework.knowledge import Area
 from services.chassis.public_holidays import PublicHolidays
 from tests.unit.samples import (

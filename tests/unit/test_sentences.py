@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from contracts.casework import CaseState, Happening
+from contracts.case import CaseState, Happening
 from contracts.directory import AuthorityHappening, MatchKind, SystemHappening
 from contracts.languages import LANGUAGES, LAST_RESORT
 from contracts.sentences import LABELS, REFUSALS, SENTENCES

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client import REGISTRY
 
-from contracts.casework import CaseView
+from contracts.case import CaseView
 from contracts.inbox import CaseUpdate
 from contracts.sentences import SENTENCES
 from services.chassis import faults

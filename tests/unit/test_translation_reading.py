@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
-from contracts.casework import CaseView
+from contracts.case import CaseView
 from contracts.directory import Card, Found, Match
 from contracts.inbox import AuthorityUpdate, CaseUpdate, Milestone, Outcome, Refused, SystemUpdate
 from contracts.languages import LANGUAGES, STATES
