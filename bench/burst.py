@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -19,7 +20,10 @@ from contracts.inbox import Outcome
 AGAIN_AFTER: Final = 0.05
 """Seconds after which a system offers again what was not taken: a lane takes no more than it may hold."""
 WITHIN: Final = 300.0
+_LISTEN_ON: Final = 2.0
+"""Seconds after the last outcome in which one that comes twice would have come."""
 _LOOK_EVERY: Final = 0.2
+_DONE: Final = b'"status":"done"'
 
 
 @dataclass
@@ -33,6 +37,7 @@ class Burst:
     not_taken: int = 0
     """How often the broker said no: that is how a sender learns to wait."""
     twice: int = 0
+    refused: int = 0
     answered: set[str] = field(default_factory=set)
     peak_mb: dict[str, float] = field(default_factory=dict)
 
@@ -48,6 +53,7 @@ class Burst:
             "not_taken": self.not_taken,
             "unanswered": self.commands - len(self.answered),
             "answered_twice": self.twice,
+            "refused": self.refused,
             "peak_mb": self.peak_mb,
         }
 
@@ -71,6 +77,7 @@ async def burst(load: Load, commands: int) -> Burst:
             burst_.twice += 1
             return
         burst_.answered.add(command)
+        burst_.refused += _DONE not in message.body
         burst_.answered_at.append(time.monotonic() - began)
         if len(burst_.answered) == commands:
             done.set()
@@ -82,15 +89,16 @@ async def burst(load: Load, commands: int) -> Burst:
             await asyncio.sleep(1)  # what is left over from before has come by then
             burst_.answered.clear()
             burst_.answered_at.clear()
-            burst_.twice, began = 0, time.monotonic()
+            burst_.twice, burst_.refused, began = 0, 0, time.monotonic()
             bodies = [_body(load, player) for player in players]
             part = commands // len(players)
             sending = [_send(burst_, system, body, part) for system, body in zip(systems, bodies, strict=True)]
             await asyncio.gather(*sending)
             burst_.taken_after = time.monotonic() - began
             await done.wait()
+            await asyncio.sleep(_LISTEN_ON)
     finally:
-        watching.cancel()
+        await _end(watching)
         await asyncio.gather(*(system.close() for system in systems))
     return burst_
 
@@ -110,6 +118,13 @@ async def _send(burst_: Burst, system: Simulated, body: bytes, part: int) -> Non
             raise wrong
         burst_.not_taken += len(waiting)
         await asyncio.sleep(AGAIN_AFTER if waiting else 0)
+
+
+async def _end(watching: asyncio.Task[None]) -> None:
+    """Raises what ended it before."""
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
 
 
 async def _watch(peak: dict[str, float]) -> None:

@@ -27,7 +27,7 @@ from bench.burst import burst
 from bench.measure import Usage, programs
 from bench.plan import Load
 from bench.players import onboard
-from bench.report import machine
+from bench.report import GROUPS, machine
 from bench.rounds import VARIANTS, Round, play, services
 from bench.shelf import Client, Place, Shelf
 from deploy.local.exchange import Exchange, exchange
@@ -49,7 +49,8 @@ _GATHER_FOR: Final = "PT5S"
 _TOLD_WITHIN: Final = 90.0
 _ALL_MET_WITHIN: Final = 20.0
 """Seconds in which replicas that have just started meet each of 200 areas, in nearly all languages that are read."""
-_SERVERS: Final = frozenset({"rabbitmq", "mongodb"})
+_MUST_NOT_BE: Final = ("unanswered", "answered_twice", "refused")
+_SERVICES: Final = frozenset(GROUPS["services"])
 
 Figures = dict[str, Any]
 console = Console(stderr=True, width=120)
@@ -167,7 +168,7 @@ def failures(result: Figures) -> list[str]:
     many = result["burst"]
     return [
         *(line for kind in KINDS if kind in result for line in _grown(kind, result[kind])),
-        *(f"{many[what]} commands {what.replace('_', ' ')}" for what in ("unanswered", "answered_twice") if many[what]),
+        *(f"{many[what]} commands {what.replace('_', ' ')}" for what in _MUST_NOT_BE if many[what]),
         *_slower_when_many_wait(many["commands_per_s_by_quarter"]),
         *_too_large(result["idle_mb"], IDLE_MB, "idle"),
         *_too_large(result["idle_full_mb"], IDLE_MB, "idle, with everything stored"),
@@ -190,9 +191,11 @@ def _slower_when_many_wait(by_quarter: Sequence[float]) -> Iterator[str]:
 
 
 def _too_large(megabytes: Mapping[str, float], most: float, when: str) -> Iterator[str]:
-    for name, size in megabytes.items():
-        if name not in _SERVERS and size > most:
-            yield f"{name} has {size} MB {when}, more than {most}"
+    for name in sorted(_SERVICES):
+        if name not in megabytes:
+            yield f"{name} was not measured {when}"
+        elif megabytes[name] > most:
+            yield f"{name} has {megabytes[name]} MB {when}, more than {most}"
 
 
 def _idle() -> dict[str, float]:

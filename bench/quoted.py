@@ -18,7 +18,7 @@ _HEAD: Final = (
     "cases/s",
     "command to outcome, p50 / p99",
     "at half load",
-    "CPU per case: services / broker / database",
+    "CPU per case: services / broker / database / load",
 )
 
 
@@ -37,7 +37,7 @@ def _figures(result: Mapping[str, Any], prefix: str) -> Iterable[str]:
         p50, p99 = (result.get(f"{prefix}{load}{what}") for what in ("p50_ms", "p99_ms"))
         yield f"{p50:,.0f} / {p99:,.0f} ms" if p50 and p99 else "-"
     used = result[f"{prefix}cpu_ms_per_case"]
-    parts = (sum(used.get(name, 0) for name in GROUPS[group]) for group in ("services", "broker", "mongod"))
+    parts = (sum(used.get(name, 0) for name in GROUPS[group]) for group in ("services", "broker", "mongod", "load"))
     yield " / ".join(f"{part:.1f}" for part in parts) + " ms"
 
 

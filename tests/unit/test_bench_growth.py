@@ -8,11 +8,13 @@ from bench.growth import compared, failures
 from bench.rounds import Round
 
 SMALL, LARGE = 0, 1_000
+MEMORY = dict.fromkeys(("registry", "provisioner", "casework", "translation", "notifier"), 64.0)
 BURST = {
     "commands_per_s_by_quarter": [1_000.0, 500.0, 480.0, 520.0],
     "unanswered": 0,
     "answered_twice": 0,
-    "peak_mb": {"casework": 120.0, "mongodb": 900.0},
+    "refused": 0,
+    "peak_mb": MEMORY | {"mongodb": 900.0},
 }
 FLAT = {"slower": 1.0, "more_cpu": 1.0, "lost": 0}
 
@@ -24,7 +26,7 @@ def played(closed: int, cpu: float) -> Round:
 
 def result(**changes: Any) -> dict[str, Any]:
     """A result with nothing wrong, but for the changes."""
-    idle = {"casework": 64.0, "rabbitmq": 140.0}
+    idle = MEMORY | {"rabbitmq": 140.0}
     return {"idle_mb": idle, "idle_full_mb": idle, "cases": FLAT, "burst": BURST, **changes}
 
 
@@ -48,11 +50,13 @@ def test_what_takes_twice_the_processor_is_found_whatever_the_clock_says() -> No
         ({"cases": FLAT | {"slower": 1.31}}, "with more cases 1.31 times slower"),
         ({"areas": FLAT | {"more_cpu": 1.4}}, "with more areas 1.4 times more processor"),
         ({"cases": FLAT | {"lost": 2}}, "cases: 2 lost or doubled"),
-        ({"idle_mb": {"notifier": 70.1}}, "notifier has 70.1 MB idle"),
-        ({"idle_full_mb": {"registry": 81.0}}, "registry has 81.0 MB idle, with everything stored"),
+        ({"idle_mb": MEMORY | {"notifier": 70.1}}, "notifier has 70.1 MB idle"),
+        ({"idle_full_mb": MEMORY | {"registry": 81.0}}, "registry has 81.0 MB idle, with everything stored"),
         ({"burst": BURST | {"commands_per_s_by_quarter": [300.0, 400.0, 400.0, 400.0]}}, "commands/s by quarters"),
         ({"burst": BURST | {"unanswered": 3}}, "3 commands unanswered"),
-        ({"burst": BURST | {"peak_mb": {"translation": 220.0}}}, "translation has 220.0 MB in a burst"),
+        ({"burst": BURST | {"refused": 20_000}}, "20000 commands refused"),
+        ({"idle_mb": {name: MEMORY[name] for name in MEMORY if name != "casework"}}, "casework was not measured idle"),
+        ({"burst": BURST | {"peak_mb": MEMORY | {"translation": 220.0}}}, "translation has 220.0 MB in a burst"),
     ],
 )
 def test_what_is_not_as_it_must_be_is_said(changes: dict[str, Any], words: str) -> None:

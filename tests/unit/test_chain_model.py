@@ -2,14 +2,17 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.inbox import Views
 from services.chassis import serving
-from tests.model.chain import BROKEN, Chain, Command, Rules, State, Step, beginning, explore
+from services.chassis.bus import Outgoing
+from tests.model.chain import BROKEN, Chain, Command, Outcome, Rules, State, Step, beginning, explore
 from tests.model.real import Documents, Replica, quiet
 from tests.unit.deliveries import SYSTEM
 
@@ -50,6 +53,8 @@ class Walk:
         self.documents = Documents()
         self.replicas = [Replica(self.documents) for _ in self.state.replicas]
         self.walked = Counter[str]()
+        self.ids = dict[str, str]()
+        """Under which message id a command's outcome was first told."""
 
     async def go(self, step: Step, after: State) -> None:
         """Do in the code what the model does."""
@@ -71,8 +76,18 @@ class Walk:
         elif step.what == "write":
             await replica.gates.pass_("write", step.of[1])
         else:
-            before = [one for one in jobs[: step.of[0]] if one.stage == step.what]
+            before, told = [one for one in jobs[: step.of[0]] if one.stage == step.what], len(replica.session.published)
             await replica.gates.pass_(step.what, len(before))
+            if step.what == "publish":
+                self._told(jobs[step.of[0]].outcomes, replica.session.published[told:])
+
+    def _told(self, expected: Sequence[Outcome], published: Sequence[Outgoing]) -> None:
+        """What is published are the model's verdicts, each under the id that it had when it was told before."""
+        views = [view for one in published for view in Views.model_validate_json(one.body).views]
+        told = [(str(view.correlation_id), getattr(view.message, "status", "")) for view in views]
+        assert sorted(told) == sorted((one.key, one.verdict) for one in expected)
+        for view in views:
+            assert self.ids.setdefault(str(view.correlation_id), view.message_id) == view.message_id
 
     def _compare(self) -> None:
         for place, document in enumerate(self.state.documents):
@@ -120,7 +135,10 @@ def looking_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("looking_rarely")
 @pytest.mark.parametrize("commands", TWO.values(), ids=TWO)
 def test_the_code_does_what_the_model_does(commands: list[Command]) -> None:
-    """On any path, after each step the code stands where the model stands, with the same in its documents."""
+    """On any path, after each step the code stands where the model stands, has the same stored, and told the same.
+
+    Every outcome has the verdict that the model gives it, and after a crash the id that it had before.
+    """
 
     @settings(max_examples=60, deadline=None)
     @given(st.randoms(use_true_random=False))
