@@ -1,13 +1,13 @@
 """What casework takes: the commands on a case, and questions about cases."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
 from contracts.case import CaseState, Content64, FileId, FileName, MediaType, Month, Rating, UserId
 from contracts.languages import State
-from contracts.types import AuthorityId, CaseId, Code, FreeText, Message, User, Value
+from contracts.types import AuthorityId, CaseId, Code, FreeText, Message, Moment, User, Value
 
 Values = Annotated[dict[Code, Value], Field(max_length=200)]
 Questions = Annotated[tuple[Code, ...], Field(min_length=1, max_length=200)]
@@ -288,8 +288,8 @@ class ListCases(Message):
     area: Code | None = None
     counterpart: AuthorityId | None = None
     counterpart_country: State | None = None
-    changed_from: datetime | None = None
-    changed_before: datetime | None = None
+    changed_from: Moment | None = None
+    changed_before: Moment | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     after: Cursor | None = None
     user: User
@@ -317,12 +317,12 @@ class VerifyCases(Message):
 class RunRetention(Message):
     """The operator has blocked and deleted what is due, or with `dry_run` reads what would be.
 
-    `at` is the day for which a dry run is asked; otherwise it is today.
+    `at` is the day to come for which a dry run is asked; otherwise it is today.
     """
 
     TYPE: ClassVar[str] = "casework.run_retention.v1"
     dry_run: bool = True
-    at: datetime | None = None
+    at: Moment | None = None
 
 
 class RecountScores(Message):
@@ -339,7 +339,7 @@ class RepublishCases(Message):
     """
 
     TYPE: ClassVar[str] = "casework.republish_cases.v1"
-    since: datetime
+    since: Moment
     after: CaseId | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 

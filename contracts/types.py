@@ -1,8 +1,9 @@
 """The building blocks of every message: identifiers, people, free text, labels."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema
 
 from contracts.languages import Language
@@ -22,6 +23,19 @@ Email = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}
 
 Traceparent = Annotated[str, StringConstraints(pattern=r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")]
 """Where a trace is: W3C Trace Context. It holds no words."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("UTC has no such moment") from error
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+"""A moment that somebody asks for, in UTC, as the database keeps them all; without a zone it is UTC's."""
 
 _COLLECTIONS: Final = frozenset({"list", "tuple", "set", "frozenset", "dict"})
 

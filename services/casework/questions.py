@@ -1,11 +1,12 @@
 """Commands that change nothing: one's own cases, a case, its trail, the scoreboard; and what the operator checks."""
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+
+from pydantic import StrictBool, TypeAdapter
 
 from contracts.case import BrokenLink, Retention, Verified
 from contracts.casework import (
@@ -22,6 +23,7 @@ from contracts.casework import (
 )
 from contracts.refusal import Refusal
 from contracts.topology import OPERATOR
+from contracts.types import CaseId, Moment
 from services.casework.case import Case
 from services.casework.counting import Scoreboard
 from services.casework.history import case_from
@@ -37,6 +39,8 @@ from services.chassis.intake import Command
 
 MOST_LINES: Final = 1_000
 """Lines of a scoreboard in one answer: thirty states in thirty areas, and each state's own."""
+_PLACE: Final = TypeAdapter(tuple[StrictBool, Moment, CaseId])
+"""Where a page ended: whether its last case is open, when that changed, its number."""
 
 
 class BadCursor(ValueError):
@@ -182,7 +186,9 @@ class Questions:
         return Answer(done(command, traced=traced_of(case, history, readers, self._settings.epoch)))
 
     async def _retention(self, command: Command, asked: RunRetention) -> Answer:
-        at = asked.at if asked.at and asked.dry_run else datetime.now(UTC)
+        at = datetime.now(UTC)
+        if asked.dry_run and asked.at:
+            at = max(at, asked.at)
         blocked, deleted, keys = await self._sweeper.retention_due(at)
         if not asked.dry_run:
             await self._sweeper.turn()
@@ -219,9 +225,8 @@ def _conditions(asked: ListCases) -> dict[str, Any]:
 def _after(cursor: str) -> dict[str, Any]:
     """Whatever comes after a place in the order: open ones first, then the last changed."""
     try:
-        is_open, moment, number = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        at, number, is_open = datetime.fromisoformat(moment), str(number), bool(is_open)
-    except (ValueError, TypeError, binascii.Error) as error:
+        is_open, at, number = _PLACE.validate_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError as error:
         raise BadCursor from error
     same: list[Mapping[str, Any]] = [
         {"open": is_open, "changed_at": {"$lt": at}},
