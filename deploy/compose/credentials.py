@@ -5,7 +5,8 @@ volume of its own; here they are all mounted under /credentials. The volume `kep
 running this again changes none, makes those that are missing, and writes the rest (addresses, the broker's
 definitions) as this version wants them.
 
-`docker compose run --rm credentials operator` prints the operator's password. With IMI_TLS in the environment, as
+`docker compose run --rm credentials operator` prints the operator's password, and `credentials administrator` that of
+the broker's administrator; the container `imi` has both. With IMI_TLS in the environment, as
 docker-compose.tls.yml sets it, all addresses are encrypted ones.
 """
 
@@ -15,6 +16,7 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +40,7 @@ NAMES: Final = (
     "mail/notifier",
     "keys/root",
 )
-"""Of passwords, and of what keys are derived from. Backups are made on Kubernetes alone."""
+"""Of passwords, and of what keys are derived from. Backups have accounts of their own on Kubernetes alone."""
 
 
 def credentials(passwords: Passwords, *, tls: bool = False) -> dict[str, Files]:
@@ -53,13 +55,34 @@ def credentials(passwords: Passwords, *, tls: bool = False) -> dict[str, Files]:
         "provisioner": {"management_url": management_url(passwords[f"broker/{ADMINISTRATOR}"], tls=tls)},
         **{name: {"mongo_url": mongo_url(name, users[name], tls=tls)} for name in SERVICES},
     }
-    amqp, port = ("amqps", 5671) if tls else ("amqp", 5672)
     for name in _BROKER:
-        files[name]["amqp_url"] = f"{amqp}://service.{name}:{passwords[f'broker/{name}']}@rabbitmq:{port}/{VHOST}"
-    root = hashlib.sha256(passwords["keys/root"].encode()).digest()
-    files["casework"]["root_keys"] = base64.b64encode(root).decode()
+        files[name]["amqp_url"] = amqp_url(f"service.{name}", passwords[f"broker/{name}"], tls=tls)
+    files["casework"]["root_keys"] = key(passwords["keys/root"])
     files["notifier"]["smtp_url"] = f"{'smtps' if tls else 'smtp'}://notifier:{mail}@mailpit:1025"
+    files["imi"] = operators(passwords, files, tls=tls)
     return files
+
+
+def operators(passwords: Passwords, files: Mapping[str, Files], *, tls: bool = False) -> Files:
+    """Return what `imi` is given: each account as `imi topology apply` wants it, the databases, the backups' keys."""
+    return {
+        **{name: passwords[f"broker/{name}"] for name in (*_BROKER, OPERATOR)},
+        "amqp_url": amqp_url(OPERATOR, passwords[f"broker/{OPERATOR}"], tls=tls),
+        "management_url": files["provisioner"]["management_url"],
+        **{f"{name}_mongo_url": files[name]["mongo_url"] for name in SERVICES},
+        **{f"{name}_backup_key": key(passwords[f"keys/backup-{name}"]) for name in SERVICES},
+    }
+
+
+def key(word: str) -> str:
+    """Return 32 bytes in base64."""
+    return base64.b64encode(hashlib.sha256(word.encode()).digest()).decode()
+
+
+def amqp_url(account: str, password: str, *, tls: bool = False) -> str:
+    """Return the broker's address for an account."""
+    scheme, port = ("amqps", 5671) if tls else ("amqp", 5672)
+    return f"{scheme}://{account}:{password}@rabbitmq:{port}/{VHOST}"
 
 
 def mongo_url(service: str, password: str, *, tls: bool = False) -> str:
@@ -127,9 +150,9 @@ def hand_out(folder: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Make and hand out, or print the operator's password."""
-    if arguments == [OPERATOR]:
-        sys.stdout.write(kept_passwords(FOLDER / "kept")[f"broker/{OPERATOR}"] + "\n")
+    """Make and hand out, or print the operator's password, or the administrator's."""
+    if arguments in ([OPERATOR], [ADMINISTRATOR]):
+        sys.stdout.write(kept_passwords(FOLDER / "kept")[f"broker/{arguments[0]}"] + "\n")
     else:
         hand_out(FOLDER)
 

@@ -10,8 +10,6 @@ store of secrets puts the same names and keys there instead.
 """
 
 import argparse
-import base64
-import hashlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from contracts.topology import OPERATOR, SERVICES, VHOST
-from deploy.compose.credentials import ADMINISTRATOR, Passwords, kept_passwords
+from deploy.compose.credentials import ADMINISTRATOR, Passwords, kept_passwords, key
 
 NAMESPACE: Final = "imi"
 MEMBERS: Final = ("mongodb-0.mongodb", "mongodb-1.mongodb", "mongodb-2.mongodb")
@@ -52,18 +50,18 @@ def secrets(passwords: Passwords, wanted: Wanted) -> dict[str, Files]:
         files[name]["mongo_url"] = mongo_url(name, database[name], wanted)
         files[f"backup-{name}"] = {
             "mongo_url": mongo_url(name, database[f"backup-{name}"], wanted, user="backup"),
-            "backup_key": _key(passwords[f"keys/backup-{name}"]),
+            "backup_key": key(passwords[f"keys/backup-{name}"]),
         }
     files["provisioner"] |= administered
-    files["casework"]["root_keys"] = _key(passwords["keys/root"])
+    files["casework"]["root_keys"] = key(passwords["keys/root"])
     files["notifier"]["smtp_url"] = wanted.smtp_url
-    key = {"key": passwords["database/key"]}
+    member = {"key": passwords["database/key"]}
     return {
         **{f"{name}-credentials": of for name, of in files.items()},
         "rabbitmq-administrator": administrator(broker[ADMINISTRATOR]),
         "topology-credentials": {name: broker[name] for name in ACCOUNTS} | administered,
-        "mongodb-credentials": key,
-        "mongodb-users-credentials": {"passwords.json": json.dumps(database)} | key,
+        "mongodb-credentials": member,
+        "mongodb-users-credentials": {"passwords.json": json.dumps(database)} | member,
     }
 
 
@@ -122,11 +120,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tls", action="store_true", help="for overlays with the component `tls`")
     parser.add_argument("--members", type=int, choices=(1, 3), default=3, help="of the replica set")
     return parser.parse_args(arguments)
-
-
-def _key(word: str) -> str:
-    """32 bytes in base64."""
-    return base64.b64encode(hashlib.sha256(word.encode()).digest()).decode()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from contracts.topology import SERVICES
+from client.topology import ACCOUNTS
+from contracts.topology import OPERATOR, SERVICES
 from deploy.compose import credentials as made
 from deploy.compose.images import pip_configuration
 from services.chassis.serving import FINISH_WITHIN
@@ -20,7 +21,7 @@ from tools.locks import IMAGES
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONCE = ("credentials", "mongodb-users")
+ONCE = ("credentials", "mongodb-users", "imi")
 PROCESSES = (*SERVICES, "provisioner")
 WATCHING = {name for name, container in CONTAINERS.items() if container.get("profiles") == ["watching"]}
 RECIPES = {name: (ROOT / "services" / name / "Dockerfile").read_text() for name in SERVICES}
@@ -44,7 +45,7 @@ def test_every_container_has_no_more_rights_than_it_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CONTAINERS if name not in ONCE])
 def test_what_runs_on_is_watched_and_restarted(name: str) -> None:
-    """A health check and a restart policy on all but the two that end."""
+    """A health check and a restart policy on all but those that end."""
     container = CONTAINERS[name]
     assert container["restart"] == "unless-stopped"
     assert container["healthcheck"]["test"][0] == "CMD"
@@ -153,8 +154,49 @@ def test_no_container_is_handed_anothers_password() -> None:
     for name, password in PASSWORDS.items():
         owner = name.partition("/")[2]
         holders = {volume for volume, text in files.items() if password in text}
-        allowed = {owner, "mongodb-users", "mailpit", "mongodb"}
+        allowed = {owner, "mongodb-users", "mailpit", "mongodb"} | ({"imi"} if opens_something(name) else set())
         assert holders <= (allowed | {"provisioner"} if owner == made.ADMINISTRATOR else allowed)
+
+
+def opens_something(name: str) -> bool:
+    """An account of the broker or of a service's database: the operator's command line has those, and no other."""
+    where, _, owner = name.partition("/")
+    return where == "broker" or (where == "database" and owner in SERVICES)
+
+
+def test_the_operators_command_line_has_what_its_commands_want() -> None:
+    """A file for each account, as the topology is applied with; addresses; and of each service database and key."""
+    mine = made.credentials(PASSWORDS)["imi"]
+    assert set(ACCOUNTS) < mine.keys()
+    assert all(mine[name] == PASSWORDS[f"broker/{name}"] for name in ACCOUNTS)
+    assert f"//{OPERATOR}:{PASSWORDS['broker/operator']}@rabbitmq:" in mine["amqp_url"]
+    assert f"//{made.ADMINISTRATOR}:" in mine["management_url"]
+    for service in SERVICES:
+        assert f"//{service}:{PASSWORDS[f'database/{service}']}@mongodb:" in mine[f"{service}_mongo_url"]
+        assert len(base64.b64decode(mine[f"{service}_backup_key"])) == 32
+    assert len({mine[f"{service}_backup_key"] for service in SERVICES}) == len(SERVICES)
+
+
+def test_the_operators_command_line_reaches_the_servers_and_runs_when_it_is_asked_for() -> None:
+    """Broker and database by the services' own networks, neither of which leads out; backups outlive the container."""
+    container = CONTAINERS["imi"]
+    assert container["profiles"] == ["operator"]
+    assert container["networks"] == ["broker", "database"]
+    assert "${IMI_BACKUPS:-backups}:/backups" in container["volumes"]
+    assert "chown 10001:10001 /backups" in EVERY_RECIPE["imi-client"]
+    assert container["environment"]["IMI_BY"], "the container's user has no name that could go on record"
+
+
+@pytest.mark.parametrize("account", [OPERATOR, made.ADMINISTRATOR])
+def test_who_is_at_this_machine_can_read_the_operators_passwords(
+    account: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`docker compose run --rm credentials operator`, or `administrator`, prints it and hands nothing out."""
+    (tmp_path / "kept").mkdir()
+    monkeypatch.setattr(made, "FOLDER", tmp_path)
+    made.main([account])
+    assert capsys.readouterr().out.strip() == made.kept_passwords(tmp_path / "kept")[f"broker/{account}"]
+    assert [folder.name for folder in tmp_path.iterdir()] == ["kept"]
 
 
 def test_broker_is_given_hashes_and_one_administrator() -> None:

@@ -29,7 +29,7 @@ def merged() -> dict[str, Any]:
         compose = compose_command()
     except CommandError as reason:
         pytest.skip(f"no docker compose: {reason}")
-    options = ("--profile", "watching", "config", "--format", "json")
+    options = ("--profile", "watching", "--profile", "operator", "config", "--format", "json")
     text = run(*compose, *files, *options, environment={"IMI_CERTIFICATES": CERTIFICATES})
     containers: dict[str, Any] = json.loads(text)["services"]
     return containers
@@ -60,6 +60,11 @@ def test_every_address_that_is_handed_out_is_encrypted() -> None:
         for name, url in files.items():
             if name.endswith("_url"):
                 assert re.match(r"(amqps|https|smtps)://|mongodb://.*&tls=true", url), (container, name)
+
+
+def test_the_operators_command_line_trusts_the_one_authority() -> None:
+    """And so takes no address that is not encrypted."""
+    assert merged()["imi"]["environment"]["IMI_CA"] in mounts("imi")
 
 
 def test_servers_take_nothing_in_the_clear() -> None:
