@@ -14,11 +14,14 @@ Decoder = Callable[..., tuple[int, Any]]
 
 _UNREADABLE: Final = (ValueError, OverflowError, OSError, RecursionError)
 _LENGTH: Final = 4
+_NO_TEXT: Final = "\x1a"
+"""Stands for bytes that are no UTF-8. It is a single byte, so that what fitted into a property still does when it is
+passed on; U+FFFD has three."""
 
 
 def _short_string(value: bytes) -> tuple[int, str]:
     length = value[0]
-    return length + 1, value[1 : length + 1].decode(errors="replace")
+    return length + 1, value[1 : length + 1].decode(errors="replace").replace("\ufffd", _NO_TEXT)
 
 
 def _timestamp(value: bytes) -> tuple[int, Any]:

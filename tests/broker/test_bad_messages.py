@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -78,39 +79,78 @@ async def test_a_command_that_expires_in_its_lane_is_refused_as_expired(world: W
         assert await _refusal(system, message_id) == ("expired", "expiration")
 
 
-async def test_an_expired_command_without_a_user_id_is_parked(world: World) -> None:
-    """Its lane no longer says who sent it, and nobody else may: there is no one to answer, but nothing vanishes."""
-    purge(world.exchange, "casework.parked")
-    async with raw_system(world.url("de-kammer"), "de-kammer", listening=False) as system:
-        await asyncio.to_thread(world.exchange.stop, *world.exchange.of("casework"))
-        try:
-            await system.command(SEND, b"{}", str(uuid.uuid4()), expiration="1", user_id=None)
-        finally:
-            await asyncio.to_thread(world.exchange.start, "casework")
-            await asyncio.to_thread(world.exchange.wait_until_ready)
-    headers, _ = await asyncio.to_thread(take, world.exchange, "casework.parked")
-    assert (headers["imi-queue"], headers["imi-user"]) == ("casework.expired", "")
+Given = Mapping[str, str | bytes | int]
 
 
 class Unreadable(Basic.Properties):
     """Properties whose bytes are as given. A client library would not send them; a hostile one would."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, given: Given) -> None:
         super().__init__()
-        self._raw = raw
+        self._raw = _properties(given)
 
     def marshal(self) -> bytes:
         return self._raw
 
 
-def _properties(user: str, message_id: bytes, timestamp: int) -> bytes:
-    """The flags and values of content type, message id, timestamp, type and user id (AMQP 0-9-1, 4.2.6.1)."""
-    flags = 1 << 15 | 1 << 7 | 1 << 6 | 1 << 5 | 1 << 4
-    strings = [
-        one if isinstance(one, bytes) else one.encode() for one in ("application/json", message_id, SEARCH, user)
-    ]
-    content_type, identity, kind, name = (bytes([len(one)]) + one for one in strings)
-    return flags.to_bytes(2, "big") + content_type + identity + timestamp.to_bytes(8, "big") + kind + name
+_BITS = {
+    "content_type": 15,
+    "correlation_id": 10,
+    "expiration": 8,
+    "message_id": 7,
+    "timestamp": 6,
+    "message_type": 5,
+    "user_id": 4,
+}
+
+
+def _properties(given: Given) -> bytes:
+    """The flags and values of properties, in their order (AMQP 0-9-1, 4.2.6.1)."""
+    flags = sum(1 << bit for name, bit in _BITS.items() if name in given)
+    return flags.to_bytes(2, "big") + b"".join(_value(given[name]) for name in _BITS if name in given)
+
+
+def _value(one: str | bytes | int) -> bytes:
+    if isinstance(one, int):
+        return one.to_bytes(8, "big")
+    text = one.encode() if isinstance(one, str) else one
+    return bytes([len(text)]) + text
+
+
+NO_TEXT = b"\xff" * 255
+"""As long as a property may be; as text, in which each byte is replaced by a character of three, it would be longer."""
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [{}, {"message_type": NO_TEXT}, {"correlation_id": NO_TEXT}, {"message_id": NO_TEXT}],
+    ids=["of a known type", "of a type that is no text", "a correlation id that is none", "a message id that is none"],
+)
+async def test_an_expired_command_without_a_user_id_is_parked(world: World, strange: Given) -> None:
+    """Its lane no longer says who sent it, and nobody else may: there is no one to answer, but nothing vanishes.
+
+    Whatever its properties are, they go where it goes, and the service goes on.
+    """
+    purge(world.exchange, "casework.parked")
+    usual: Given = {"content_type": "application/json", "message_type": SEND, "message_id": "1", "expiration": "1"}
+    async with raw_system(world.url("de-kammer"), "de-kammer") as system:
+        await asyncio.to_thread(world.exchange.stop, *world.exchange.of("casework"))
+        try:
+            await system.channel.basic_publish(
+                b"{}",
+                exchange=system.exchange,
+                routing_key=SEND,
+                properties=Unreadable({**usual, **strange}),
+                mandatory=True,
+            )
+        finally:
+            await asyncio.to_thread(world.exchange.start, "casework")
+            await asyncio.to_thread(world.exchange.wait_until_ready)
+        headers, _ = await asyncio.to_thread(take, world.exchange, "casework.parked")
+        assert (headers["imi-queue"], headers["imi-user"]) == ("casework.expired", "")
+        after = str(uuid.uuid4())
+        await system.command(SEND, b"{}", after)
+        assert await _refusal(system, after) == ("wrong-shape", "authority")
 
 
 @pytest.mark.parametrize(
@@ -122,12 +162,13 @@ async def test_properties_that_cannot_be_read_disturb_nobody(
     world: World, message_id: bytes, timestamp: int, status: str
 ) -> None:
     """They are refused or passed over; the service goes on at once."""
+    usual: Given = {"content_type": "application/json", "message_type": SEARCH, "user_id": "de-other"}
     async with raw_system(world.url("de-other"), "de-other") as system:
         await system.channel.basic_publish(
             b"{}",
             exchange=system.exchange,
             routing_key=SEARCH,
-            properties=Unreadable(_properties("de-other", message_id, timestamp)),
+            properties=Unreadable({**usual, "message_id": message_id, "timestamp": timestamp}),
             mandatory=True,
         )
         _, outcome = await system.receive(lambda _, body: body["kind"] == "outcome")
