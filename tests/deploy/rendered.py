@@ -78,6 +78,13 @@ def environment(pod: Manifest) -> dict[str, str]:
     return {one["name"]: one.get("value", "") for one in container.get("env", [])}
 
 
+def secrets_of(pod: Manifest) -> set[str]:
+    """The Secrets that a pod mounts, whole or in part."""
+    parts = [source for volume in pod["volumes"] for source in volume.get("projected", {}).get("sources", [])]
+    whole = {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+    return whole | {part["secret"]["name"] for part in parts}
+
+
 def settings(text: str) -> dict[str, str]:
     """The lines of a configuration of RabbitMQ's."""
     lines = [line.partition("=") for line in text.splitlines() if line and not line.startswith("#")]

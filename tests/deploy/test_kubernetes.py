@@ -188,6 +188,24 @@ def test_each_service_is_backed_up_every_night_by_whoever_may_only_read(service:
     assert "IMI_KEYS" not in environment(pod)
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_lost_database_is_restored_from_a_pod_that_nobody_has_to_write(service: str) -> None:
+    """It is not there until it is scaled up, may write that one database and read its backups, and has no more."""
+    deployment = named("production", "Deployment", f"restore-{service}")["spec"]
+    assert deployment["replicas"] == 0
+    pod = deployment["template"]["spec"]
+    volumes = {one["name"]: one for one in pod["volumes"]}
+    parts = [part["secret"] for part in volumes["credentials"]["projected"]["sources"]]
+    given = {one["name"]: [item["key"] for item in one["items"]] for one in parts}
+    assert given == {f"{service}-credentials": ["mongo_url"], f"backup-{service}-credentials": ["backup_key"]}
+    assert volumes["backups"]["persistentVolumeClaim"] == {"claimName": f"backups-{service}", "readOnly": True}
+    told, mounts = environment(pod), {one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
+    assert told["IMI_MONGO_URL_FILE"] == "/run/secrets/imi/mongo_url"
+    assert told["IMI_BACKUP_KEY"] == "/run/secrets/imi/backup_key"
+    assert mounts > {"/run/secrets/imi", "/run/tls", "/backups"}
+    assert pod["containers"][0]["image"].startswith("imi-client:")
+
+
 def test_each_backup_begins_at_another_time() -> None:
     """The database reads one of them at a time."""
     schedules = [one["spec"]["schedule"] for one in of_kind("production", "CronJob")]

@@ -1,5 +1,6 @@
 """Which pod may reach which, as rendered for Kubernetes: what its settings name, and nothing else."""
 
+from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
@@ -96,10 +97,10 @@ def test_the_jobs_reach_the_server_that_they_prepare(name: str) -> None:
     assert not admitted(name, users, BROKER)
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_backup_reaches_the_database_alone(service: str) -> None:
+@pytest.mark.parametrize(("work", "service"), list(product(("backup", "restore"), SERVICES)))
+def test_a_backup_and_a_restore_reach_the_database_alone(work: str, service: str) -> None:
     """Neither the broker nor any service, and no address outside."""
-    mine = labels_of("production", f"backup-{service}")
+    mine = labels_of("production", f"{work}-{service}")
     assert admitted("production", mine, labels_of("production", "mongodb")) == {made.MONGODB_PORT}
     assert not admitted("production", mine, BROKER)
     assert not any(admitted("production", mine, labels_of("production", other)) for other in PROCESSES)

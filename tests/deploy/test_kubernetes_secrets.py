@@ -23,6 +23,7 @@ from tests.deploy.rendered import (
     of_kind,
     overlay,
     pods,
+    secrets_of,
     settings,
 )
 
@@ -36,7 +37,7 @@ def test_every_secret_is_a_file_that_is_handed_out(name: str) -> None:
     handed_out = made.secrets(PASSWORDS, WANTED[name])
     certificates = {"services-tls", "mongodb-tls"}
     for pod_name, pod in pods(name):
-        mounted = {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume}
+        mounted = secrets_of(pod)
         assert mounted <= handed_out.keys() | certificates
         for container in containers(pod):
             assert not container.get("envFrom")
@@ -129,7 +130,7 @@ def test_the_broker_listens_as_it_was_shown_to() -> None:
 def test_every_certificate_that_is_needed_is_made() -> None:
     """For the names by which each server is reached, renewed in time, by an authority whose key no pod has."""
     made_here = {one["spec"]["secretName"]: one["spec"] for one in of_kind("production", "Certificate")}
-    mounted = {v["secret"]["secretName"] for _, pod in pods("production") for v in pod["volumes"] if "secret" in v}
+    mounted = {secret for _, pod in pods("production") for secret in secrets_of(pod)}
     assert {"mongodb-tls", "services-tls"} <= mounted & made_here.keys()
     assert "exchange-authority" in made_here.keys() - mounted
     assert set(made.MEMBERS) < set(made_here["mongodb-tls"]["dnsNames"])
