@@ -132,7 +132,9 @@ class Case:
     erased: bool = False
     """Nothing is left of what anybody said."""
     size: int = 0
-    """Bytes of what is stored under its key."""
+    """Bytes of all that is stored of it."""
+    said: int = 0
+    """Bytes of what its readers may be shown of that: all but what is in files, and what nobody can open any more."""
 
     @property
     def open(self) -> bool:

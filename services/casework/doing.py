@@ -20,15 +20,20 @@ from services.casework.deadlines import acceptance_due, plainly_later
 from services.casework.knowledge import Authority, Knowledge, NotAtHand, Now, behind, first_behind
 
 MOST_STEPS: Final = 1_000
+"""A case that holds as much, of this or of the following, can only be brought to an end."""
 MOST_BYTES: Final = 6 * 1024 * 1024
-"""A case that holds as much can only be brought to an end: the database takes 16 MiB in one document."""
+"""Of all that is stored: the database takes 16 MiB in one document, and to put something right all is written anew."""
+MOST_SAID: Final = 512 * 1024
+"""Bytes without what is in files: the broker takes 4 MiB in one message, which may hold the case in two languages."""
 _ALWAYS: Final[tuple[type[Message], ...]] = (
     do.WithdrawRequest,
     do.CloseCase,
     do.DecideReferral,
     do.ConsentCorrection,
-    *own.OWN,
+    own.TimePassed,
+    own.AuthorityGone,
 )
+"""What is carried out however much there is. Each can come but a few times before something else has to."""
 
 Change = Entry | Refusal
 
@@ -61,7 +66,7 @@ def begin(case: Case | None, command: Message, ask: Knowledge, now: Now) -> Doin
 
 
 def _full(case: Case) -> bool:
-    return case.version >= MOST_STEPS or case.size >= MOST_BYTES
+    return case.version >= MOST_STEPS or case.size >= MOST_BYTES or case.said >= MOST_SAID
 
 
 def _new(command: Message, ask: Knowledge, now: Now) -> Doing | Refusal:

@@ -9,7 +9,12 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from services.casework.case import ANSWERED, ENDED, Case, Child, Correction, Entry, File, Remark, Side, Values
+
+_APART: Final = frozenset({"sealed", "personal"})
+"""What of an entry is not stored in the clear, and what it is once it is opened."""
 
 Changes = dict[str, Any]
 """Fields of a case that have another value from now on."""
@@ -69,16 +74,30 @@ def _readable(history: Iterable[Entry]) -> int:
 def apply(case: Case, entry: Entry) -> Case:
     """Return the case after one more entry."""
     dates = {name: entry[name] for name in ("idle_at", "block_at", "delete_at", "ended_at") if name in entry}
+    stored, shown = _sizes(entry)
     changes = {
         "version": case.version + 1,
         "changed_at": entry["at"],
         "state": entry.get("state", case.state),
-        "size": case.size + len(entry.get("sealed", b"")),
+        "size": case.size + stored,
+        "said": case.said + shown,
     }
     if "sealed" in entry or "personal" in entry:
         changes["erased"] = False  # after an erasure something was said anew
     happened = _APPLY.get(entry["what"], _nothing_more)(case, entry, _personal(entry))
     return replace(case, **{**changes, **dates, **happened})
+
+
+def _sizes(entry: Entry) -> tuple[int, int]:
+    """Return how many bytes of an entry are stored, and how many of them a view or a trail may hold."""
+    clear = len(to_json({name: value for name, value in entry.items() if name not in _APART}))
+    sealed = len(entry.get("sealed", b""))
+    return clear + sealed, clear + (sealed - _in_files(entry["personal"]) if "personal" in entry else 0)
+
+
+def _in_files(personal: Values) -> int:
+    files = [personal["file"]] if "file" in personal else personal.get("files", {}).values()
+    return sum(len(file["content"]) for file in files)
 
 
 def _personal(entry: Entry) -> Values:

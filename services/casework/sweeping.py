@@ -4,8 +4,9 @@ Every replica looks. What it finds it says to casework's own queue under ids tha
 whatever several of them say, it is done once. After a standstill so many are told at once as fit, then the next.
 """
 
+import math
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from pydantic_core import to_json
 from contracts import own
 from contracts.identity import derived_uuid
 from contracts.types import Message
+from services.casework.case import Entry
 from services.casework.deadlines import next_of
 from services.casework.history import case_from
 from services.casework.keys import KeyStore
@@ -31,6 +33,8 @@ TOLD_AGAIN_AFTER: Final = 60.0
 REMEMBERED: Final = 20_000
 KEYS_EVERY: Final = timedelta(hours=1)
 _OPEN: Final = {"open": True}
+_NEVER: Final = (-math.inf, 0)
+"""When and how often something was told that was not."""
 
 
 class Sweeper:
@@ -42,7 +46,8 @@ class Sweeper:
         self._feed = feed
         self._keys = keys
         self._epoch = str(epoch)
-        self._told: dict[str, float] = {}
+        self._told: dict[str, tuple[float, int]] = {}
+        self._passed = 0
         self._keys_looked_at = datetime.min.replace(tzinfo=UTC)
 
     async def turn(self) -> None:
@@ -64,15 +69,24 @@ class Sweeper:
         return blocked, deleted, await self._keys_without_cases(at)
 
     async def _dates(self, at: datetime) -> AsyncIterator[tuple[str, Message]]:
-        found = self._store.collection.find({"act_at": {"$lte": at}}).sort("act_at", 1).limit(AT_ONCE)
-        async for document in found:
-            number = str(document["_id"])
-            case = case_from(number, document.get("history", ()))
-            following = next_of(case) if case else None
-            if following:
-                kind, due = following
-                body = own.TimePassed(case=number, kind=kind, due=due)
-                yield derived_uuid("own", "time", self._epoch, number, kind, due.isoformat()), body
+        """What is due, the earliest first. Where nothing comes of all that one look may tell, the next goes past it."""
+        due = self._store.collection.find({"act_at": {"$lte": at}}, {"history": 1}).sort("act_at", 1)
+        looked = in_vain = 0
+        async for document in due.skip(self._passed).limit(AT_ONCE):
+            told = self._passing(str(document["_id"]), document.get("history", ()))
+            looked, in_vain = looked + 1, in_vain + (told is None or self._told.get(told[0], _NEVER)[1] > 1)
+            if told:
+                yield told
+        self._passed = self._passed + AT_ONCE if looked == in_vain == AT_ONCE else 0
+
+    def _passing(self, number: str, history: Iterable[Entry]) -> tuple[str, Message] | None:
+        case = case_from(number, history)
+        following = next_of(case) if case else None
+        if following is None:
+            return None
+        kind, due = following
+        body = own.TimePassed(case=number, kind=kind, due=due)
+        return derived_uuid("own", "time", self._epoch, number, kind, due.isoformat()), body
 
     async def _gone(self, at: datetime) -> AsyncIterator[tuple[str, Message]]:
         gone = [document async for document in self._store.gone.find({})]
@@ -89,12 +103,13 @@ class Sweeper:
 
     async def _tell(self, message_id: str, message: Message) -> None:
         now = time.monotonic()
-        if self._told.get(message_id, -TOLD_AGAIN_AFTER) > now - TOLD_AGAIN_AFTER:
+        last, times = self._told.get(message_id, _NEVER)
+        if last > now - TOLD_AGAIN_AFTER:
             return
         if len(self._told) > REMEMBERED:
-            self._told = {key: at for key, at in self._told.items() if at > now - TOLD_AGAIN_AFTER}
+            self._told = {key: told for key, told in self._told.items() if told[0] > now - TOLD_AGAIN_AFTER}
         await self._feed.publish(Outgoing(own.routing_key(message), message.TYPE, to_json(message), message_id))
-        self._told[message_id] = now
+        self._told[message_id] = now, times + 1
 
     async def _keys_without_cases(self, at: datetime) -> list[str]:
         """The months, before this one and the last, under whose key nothing is kept any more."""

@@ -17,22 +17,20 @@ VIEWS: Final = "views"
 DATES: Final = "dates"
 """Routing key by which the notifier gets the dates of cases."""
 AT_ONCE: Final = 128 * 1024
-"""Bytes of views in one message; one delivery's alone may be more."""
+"""Bytes of views in one message; one view alone may be more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What there is to tell because of one delivery: the ids of its views, the views in JSON, and events."""
+    """What there is to tell because of one delivery: its views, each with its id and in JSON, and events."""
 
-    ids: tuple[str, ...]
-    views: bytes
+    views: tuple[tuple[str, bytes], ...]
     events: tuple[Outgoing, ...] = ()
 
     @classmethod
     def of(cls, views: Sequence[View], events: tuple[Outgoing, ...] = ()) -> Self:
         """Encode the views."""
-        ids = tuple(view.message_id for view in views)
-        return cls(ids, b",".join(to_json(view, exclude_none=True) for view in views), events)
+        return cls(tuple((view.message_id, to_json(view, exclude_none=True)) for view in views), events)
 
 
 def together(said: Sequence[Said | Later]) -> Sequence[Result]:
@@ -41,19 +39,18 @@ def together(said: Sequence[Said | Later]) -> Sequence[Result]:
     That does no harm: a worker acknowledges none of a group before all that the group says is confirmed.
     """
     alone = [one if isinstance(one, Later) else tuple(e for e in one.events if e.routing_key != DATES) for one in said]
-    for shared, bodies in ((_views, _said_views), (_dates, _said_dates)):
-        telling = [(index, *bodies(one)) for index, one in enumerate(said) if isinstance(one, Said)]
-        for some in _batches([one for one in telling if one[1]]):
+    for shared, parts in ((_views, _said_views), (_dates, _said_dates)):
+        telling = [(index, *part) for index, one in enumerate(said) if isinstance(one, Said) for part in parts(one)]
+        for some in _batches(telling):
             first = some[0][0]
             others = alone[first]
             assert isinstance(others, tuple)
-            ids = [one_id for _, of_one, _ in some for one_id in of_one]
-            alone[first] = (*others, shared(ids, b",".join(body for _, _, body in some)))
+            alone[first] = (*others, shared([one_id for _, one_id, _ in some], b",".join(body for *_, body in some)))
     return [one if isinstance(one, Later) else Handled(one) for one in alone]
 
 
-_Part = tuple[int, tuple[str, ...], bytes]
-"""Which delivery, the ids of what it says, and that in JSON."""
+_Part = tuple[int, str, bytes]
+"""Of which delivery, the id of what is said, and that in JSON."""
 
 
 def _batches(telling: Iterable[_Part]) -> Iterator[list[_Part]]:
@@ -68,13 +65,12 @@ def _batches(telling: Iterable[_Part]) -> Iterator[list[_Part]]:
         yield batch
 
 
-def _said_views(one: Said) -> tuple[tuple[str, ...], bytes]:
-    return one.ids, one.views
+def _said_views(one: Said) -> Iterable[tuple[str, bytes]]:
+    return one.views
 
 
-def _said_dates(one: Said) -> tuple[tuple[str, ...], bytes]:
-    dates = [event for event in one.events if event.routing_key == DATES]
-    return tuple(event.message_id for event in dates), b",".join(event.body for event in dates)
+def _said_dates(one: Said) -> Iterable[tuple[str, bytes]]:
+    return ((event.message_id, event.body) for event in one.events if event.routing_key == DATES)
 
 
 def _views(ids: Sequence[str], bodies: bytes) -> Outgoing:

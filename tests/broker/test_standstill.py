@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from contracts import own
+from services.casework import sweeping
 from services.casework.keys import KeyFolder
 from services.casework.store import Store
 from services.casework.sweeping import AT_ONCE, Sweeper
@@ -83,3 +84,15 @@ async def test_replicas_that_tell_the_same_tell_it_under_the_same_id(store: Stor
         await sweeper(store, tmp_path, told).turn()
     assert [message.message_id for message in one.messages] == [message.message_id for message in other.messages]
     assert len(one.messages) == AT_ONCE
+
+
+async def test_cases_of_which_nothing_comes_do_not_hold_up_the_others(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as one look tells, due before all others, and what is said to them is parked every time."""
+    monkeypatch.setattr(sweeping, "TOLD_AGAIN_AFTER", -1.0)  # as if so long had passed between any two looks
+    told = Told()
+    looking = sweeper(store, tmp_path, told)
+    for _ in range(3 * 3):  # each page twice, and then the next
+        await looking.turn()
+    assert len({message.message_id for message in told.messages}) == CASES

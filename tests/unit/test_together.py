@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from pydantic_core import from_json
 
 from contracts.inbox import Outcome, SystemUpdate, View
+from contracts.topology import MAX_MESSAGE_SIZE
 from services.chassis.bus import Outgoing
 from services.chassis.delivery import Handled, Later
 from services.chassis.together import AT_ONCE, DATES, Said, together
@@ -45,6 +46,15 @@ def test_messages_stay_small() -> None:
     results = together([Said.of([view]) for view in (large, large, large, huge)])
     counts = [len(from_json(out.body)["views"]) for r in results if isinstance(r, Handled) for out in r.outgoing]
     assert counts == [2, 1, 1]
+
+
+def test_one_delivery_may_tell_more_than_the_broker_takes_in_one_message() -> None:
+    """Its outcome and each reader's view go out by themselves, where together they would be too large."""
+    large = Outcome(command="y" * (MAX_MESSAGE_SIZE - 1_000), command_type=None, status="done")
+    (result,) = together([Said.of([View(to="de-kammer", message_id=str(n), message=large) for n in range(3)])])
+    assert isinstance(result, Handled)
+    assert [len(from_json(out.body)["views"]) for out in result.outgoing] == [1, 1, 1]
+    assert max(len(out.body) for out in result.outgoing) <= MAX_MESSAGE_SIZE
 
 
 @given(sizes)
