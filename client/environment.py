@@ -9,6 +9,7 @@ from contracts.addresses import trusting
 _PREFIX: Final = "IMI_"
 _SUFFIX: Final = "_FILE"
 ADDRESSES: Final = ("IMI_URL", "IMI_MANAGEMENT_URL", "IMI_REPLICAS", "IMI_PROMETHEUS_URL")
+DATABASE: Final = "IMI_MONGO_URL"
 
 
 def read_files(environment: MutableMapping[str, str]) -> None:
@@ -29,5 +30,8 @@ def trust(environment: MutableMapping[str, str]) -> None:
     for name in ADDRESSES:
         for url in filter(None, environment.get(name, "").split(",")):
             trusting(url, ca)
+    if database := environment.get(DATABASE):
+        # Its scheme is the same in the clear: the address itself has to say that it is not.
+        environment[DATABASE] = trusting(database, ca)
     # Whatever verifies by the list of this machine looks there instead.
     environment["SSL_CERT_FILE"] = ca

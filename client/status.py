@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from client.looking import Queue, Replica
-from contracts.topology import INBOX_LENGTH, LANE_LENGTH, SERVICES, expired_lane_of, parked_queue_of
+from contracts.topology import INBOX_LENGTH, LANE_LENGTH, SERVICES, again_lane_of, expired_lane_of, parked_queue_of
 
 State = Literal["well", "degraded", "down"]
 EXIT: Final[Mapping[State, int]] = {"well": 0, "degraded": 1, "down": 2}
 _RANK: Final[Sequence[State]] = ("well", "degraded", "down")
 _ATTENDED: Final = {**{service: expired_lane_of(service) for service in SERVICES}, "provisioner": "provisioner.tasks"}
-"""For each service a queue that each of its replicas consumes."""
+"""For each service a queue that each of its replicas consumes, but while it catches up after a restore."""
+_CLOSED: Final = (".commands", ".undelivered", ".expired")
+"""Kinds of lanes that nobody consumes while their service catches up."""
 _LATE: Final = 60.0
 """Seconds by which a copy, or a message in hand, is late."""
 _LAG, _OLDEST = "imi_read_model_lag_seconds", "imi_oldest_delivery_seconds"
@@ -47,13 +49,17 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service: how many replicas consume, what waits for it, what it has put aside."""
+    """A service: how many replicas consume, what waits for it, what it has put aside.
+
+    One that is `catching_up` was restored, and consumes nothing of systems but what is played again.
+    """
 
     name: str
     replicas: int
     waiting: int
     in_hand: int
     parked: int
+    catching_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +113,17 @@ def kind_of(queue: str) -> str:
 def _service(name: str, queues: Iterable[Queue]) -> Service:
     own = [queue for queue in queues if queue.name.startswith(f"{name}.")]
     there = {queue.name: queue for queue in own}
-    parked, attended = there.get(parked_queue_of(name)), there.get(_ATTENDED[name])
+    parked, attended, again = (there.get(one) for one in (parked_queue_of(name), _ATTENDED[name], again_lane_of(name)))
+    catching_up = bool(attended and attended.running and not attended.consumers and again and again.consumers)
+    consumed = again if catching_up else attended
     working = [queue for queue in own if queue is not parked]
     return Service(
         name,
-        attended.consumers if attended else 0,
+        consumed.consumers if consumed else 0,
         sum(queue.ready for queue in working),
         sum(queue.in_hand for queue in working),
         parked.ready + parked.in_hand if parked else 0,
+        catching_up,
     )
 
 
@@ -122,17 +131,21 @@ def _of_services(services: Iterable[Service]) -> Iterator[Finding]:
     for service in services:
         if not service.replicas:
             yield Finding("down", f"no replica of {service.name} consumes anything")
+        if service.catching_up:
+            text = f"{service.name} was restored, and takes only what is played again: imi reopen {service.name}"
+            yield Finding("degraded", text)
         if service.parked:
             yield Finding("degraded", f"{service.parked} parked by {service.name}: imi parked list")
 
 
 def _of_queues(queues: Iterable[Queue], services: Iterable[Service]) -> Iterator[Finding]:
     served = {service.name for service in services if service.replicas}
+    closed = {service.name + lane for service in services if service.catching_up for lane in _CLOSED}
     for queue in queues:
         service, kind = queue.name.split(".")[0], kind_of(queue.name)
         if not queue.running:
             yield Finding("down", f"{queue.name} is not running: imi topology apply")
-        elif service in served and not kind.endswith(".parked") and not queue.consumers:
+        elif service in served and kind not in closed and not kind.endswith(".parked") and not queue.consumers:
             yield Finding("degraded", f"nobody consumes {queue.name}")
         if kind.endswith((".commands", ".undelivered")) and queue.ready > LANE_LENGTH // 2:
             yield Finding("degraded", f"{queue.name} is more than half full: {queue.ready} of {LANE_LENGTH}")

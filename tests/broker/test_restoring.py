@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import subprocess
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,7 @@ from client.sealed import NotReadable, read_key
 from contracts.casework import SendRequest
 from contracts.topology import OPERATOR
 from deploy.local.waiting import until
-from tests.acceptance.test_command_line import imi
+from tests.acceptance.test_command_line import IMI, imi
 from tests.broker.management import depth
 from tests.broker.raw import Json, RawSystem, raw_system
 from tests.broker.restoring import Sent, mongo, new_key
@@ -23,8 +25,8 @@ from tests.world import World
 pytestmark = pytest.mark.servers
 
 
-def operator(world: World, folder: Path, *arguments: str, status: int = 0) -> Any:
-    """What `imi` tells a program, with all that the operator has."""
+def operator(world: World, folder: Path, *arguments: str, status: int = 0, **more: str) -> Any:
+    """What `imi` tells a program, with all that the operator has, and more of the environment."""
     exchange = world.exchange
     printed = imi(
         *arguments,
@@ -33,8 +35,28 @@ def operator(world: World, folder: Path, *arguments: str, status: int = 0) -> An
         IMI_URL=world.url(OPERATOR),
         IMI_MONGO_URL=exchange.addresses.mongo_url("casework", exchange.passwords["casework"], "casework"),
         IMI_BACKUP_KEY=str(folder / "key"),
+        **more,
     )
     return json.loads(printed) if printed.startswith(("{", "[")) else printed
+
+
+def looking_url(world: World) -> str:
+    """Where the broker says how many replicas there are."""
+    account = world.exchange.addresses.rabbit_admin
+    return world.exchange.addresses.management_url_for(account.name, account.password)
+
+
+def catches_up(world: World) -> bool:
+    """Whether `imi status` knows casework for one that was restored, and its closed lanes for no fault."""
+    said = subprocess.run(
+        [IMI, "status", "--json"],
+        env=os.environ | {"IMI_MANAGEMENT_URL": looking_url(world)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [finding["text"] for finding in json.loads(said.stdout)["findings"] if "casework" in finding["text"]]
+    return any("imi reopen casework" in text for text in told) and not any("consumes" in text for text in told)
 
 
 def _is(body: Json, case: str, epoch: int, version: int) -> bool:
@@ -87,6 +109,10 @@ async def test_casework_is_restored_from_an_older_backup_and_the_exchange_heals(
         counted = await asyncio.to_thread(operator, world, tmp_path, *replay)
         played = await asyncio.to_thread(operator, world, tmp_path, *replay, "--yes")
         assert played["commands"] == counted["commands"]
+        await asyncio.to_thread(until, lambda: catches_up(world), "its replicas are seen to catch up")
+        again = ("restore", "casework", str(file), "--yes", "--replace")
+        looking = {"IMI_MANAGEMENT_URL": looking_url(world)}
+        assert "stop them first" in await asyncio.to_thread(operator, world, tmp_path, *again, status=1, **looking)
         assert await asyncio.to_thread(operator, world, tmp_path, "reopen", "casework", "--yes") == {"reopened": True}
 
         assert (await germany.outcome(waiting))["status"] == "done"

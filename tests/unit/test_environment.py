@@ -38,3 +38,13 @@ def test_with_an_authority_imi_connects_to_nobody_else() -> None:
     plain = {"IMI_URL": "amqp://a:b@host/imi"}
     trust(plain)
     assert plain == {"IMI_URL": "amqp://a:b@host/imi"}
+
+
+def test_with_an_authority_no_database_is_asked_in_the_clear() -> None:
+    """Its address, of several members too, is made one that is encrypted; one that forbids it is an error."""
+    environment = {"IMI_CA": "/ca", "IMI_MONGO_URL": "mongodb://a:word@one:1,two:2/?authSource=casework"}
+    trust(environment)
+    assert environment["IMI_MONGO_URL"] == "mongodb://a:word@one:1,two:2/?tls=true&tlsCAFile=/ca&authSource=casework"
+    with pytest.raises(ValueError, match="encryption off") as refused:
+        trust({"IMI_CA": "/ca", "IMI_MONGO_URL": "mongodb://a:word@one/?tls=false"})
+    assert "word" not in str(refused.value)

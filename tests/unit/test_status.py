@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from client.looking import Queue, Replica, greatest_of
-from client.status import EXIT, State, down, status_of
+from client.status import EXIT, State, down, kind_of, status_of
 from contracts.topology import INBOX_LENGTH, LANE_LENGTH, SERVICES, inbox_of, lanes_of, parked_queue_of
 
 NAMES = [
@@ -48,6 +48,35 @@ def test_what_is_wrong_is_said_in_a_sentence(queue: str, change: dict[str, Any],
     status = status_of([replace(one, **change) if one.name == queue else one for one in WELL])
     assert (status.state, EXIT[status.state]) == (state, {"degraded": 1, "down": 2}[state])
     assert any(text in finding.text for finding in status.findings)
+
+
+def catching_up(queue: Queue) -> Queue:
+    """A queue while casework has been restored, with two replicas, and not been reopened."""
+    closed = kind_of(queue.name) in ("casework.commands", "casework.expired")
+    return replace(queue, consumers=0) if closed else queue
+
+
+def test_a_service_that_catches_up_after_a_restore_is_not_down() -> None:
+    """Its replicas are counted by what is played again; closed lanes are one finding; what else lacks is its own."""
+    queues = [Queue("casework.events", 0, 0, 2, running=True), Queue("casework.again", 0, 0, 2, running=True)]
+    status = status_of([*map(catching_up, WELL), *queues])
+    (casework,) = (one for one in status.services if one.name == "casework")
+    assert (casework.replicas, casework.catching_up) == (2, True)
+    assert not any(one.catching_up for one in status.services if one is not casework)
+    (finding,) = status.findings
+    assert (finding.state, "imi reopen casework" in finding.text) == ("degraded", True)
+    status = status_of([*map(catching_up, WELL), replace(queues[0], consumers=0), queues[1]])
+    assert [finding.text for finding in status.findings][1:] == ["nobody consumes casework.events"]
+
+
+@pytest.mark.parametrize("lost", [{"running": False}, {}], ids=["stands still", "is missing"])
+def test_a_queue_that_is_lost_is_not_taken_for_a_restore(lost: dict[str, Any]) -> None:
+    """Whose consumers are none for another reason: that service is down, though it takes what is played again."""
+    queues = [replace(one, consumers=0, **lost) if one.name == "casework.expired" else one for one in WELL]
+    there = [one for one in queues if lost or one.name != "casework.expired"]
+    status = status_of([*there, Queue("casework.again", 0, 0, 2, running=True)])
+    assert status.state == "down"
+    assert not any(one.catching_up for one in status.services)
 
 
 def test_a_replica_that_is_not_ready_or_late_is_named() -> None:
