@@ -2,8 +2,9 @@
 
 Three nodes of RabbitMQ, three members of MongoDB, the services, and ten systems that play whole cases. For a while
 faults come by a schedule, alone and together; then everything settles, and what the systems saw must be whole: each
-command has one outcome, each inbox every version, each notice its one mail, every chain holds, and nothing is parked.
-The last line is JSON; the exit status is 1 when anything is otherwise. The same seed makes the same schedule.
+command has one outcome, each inbox every version, each notice its one mail, nothing came that nobody had asked for,
+every chain holds, nothing is parked, and nothing waits any more. The last line is JSON; the exit status is 1 when
+anything is otherwise, and then the folder with the logs stays. The same seed makes the same schedule.
 """
 
 import argparse
@@ -27,7 +28,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=4, help="cases that are begun in a second")
     parser.add_argument("--faults", default="", help="only these, with commas between them")
     parser.add_argument("--list", action="store_true", help="list the faults")
-    parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with the logs in any case")
     given = parser.parse_args()
     only = tuple(name.strip() for name in given.faults.split(",") if name.strip())
     if given.list:
@@ -39,10 +40,11 @@ def main() -> int:
     Path(".local").mkdir(exist_ok=True)
     options = Options(given.seed, given.seconds, given.rate, only)
     folder = Path(tempfile.mkdtemp(prefix="chaos-", dir=".local"))
+    result = None
     try:
         result = asyncio.run(run(folder, options, _tell))
     finally:
-        if given.keep:
+        if given.keep or result is None or result.found:
             print(f"the logs are in {folder}")
         else:
             shutil.rmtree(folder)

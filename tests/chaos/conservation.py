@@ -37,15 +37,23 @@ def violations(record: Record) -> list[Violation]:
         *_of_cases(record),
         *_of_connections(record),
         *_of_mails(record),
+        *_of_strays(record),
     ]
 
 
 def violations_inside(record: Record, looked: Looked) -> list[Violation]:
-    """Return what is wrong with what was found in the exchange itself."""
+    """Return what is wrong with what was found in the exchange itself, which has no cases but those of the record."""
     found = [Violation("broken-chain", f"the chain of {case} is broken", case=case) for case in looked.broken]
-    if looked.checked < len(record.cases):
-        found.append(Violation("lost-case", f"{looked.checked} chains verified, of {len(record.cases)} cases"))
+    if looked.checked != len(record.cases):
+        kind = "lost-case" if looked.checked < len(record.cases) else "doubled-case"
+        found.append(Violation(kind, f"{looked.checked} chains verified, of {len(record.cases)} cases"))
     return found + [Violation("parked", one) for one in looked.parked]
+
+
+def too_few(record: Record, least: float) -> list[Violation]:
+    """Return what is wrong with a load that began fewer cases than that: it proves nothing."""
+    begun = len(record.cases)
+    return [Violation("too-few-cases", f"{begun} cases were begun, not {least:g}")] if begun < least else []
 
 
 def missing(record: Record) -> int:
@@ -133,18 +141,30 @@ def _of_connections(record: Record) -> Iterator[Violation]:
 
 def _of_mails(record: Record) -> Iterator[Violation]:
     """Each notice stands in one mail; the same mail may come again."""
-    mails = {(mail.to, mail.id): mail for mail in record.mails}
     yield from _differing(record.mails)
-    told = Counter((mail.to, case) for mail in mails.values() for case in mail.cases)
+    told = _told(record.mails)
     for case in record.cases.values():
         for side, system in (("asking", case.asking), ("answering", case.answering)):
-            (least, most), count = TOLD[side], told.pop((record.addresses[system], case.id), 0)
-            if not least <= count <= most:
-                kind = "lost-mail" if count < least else "doubled-mail"
-                text = f"{system} was told {count} things of {case.id} by mail, not {least} to {most}"
-                yield Violation(kind, text, case=case.id)
-    for to, stray in told:
-        yield Violation("stray-mail", f"{to} was told of {stray}, in which it has no part", case=stray)
+            for notice, least in TOLD[side].items():
+                count = told.pop((record.addresses[system], case.id, notice), 0)
+                if not least <= count <= 1:
+                    kind = "lost-mail" if count < least else "doubled-mail"
+                    yield Violation(kind, f"{system} was told {count} times by mail: {notice}, {case.id}", case=case.id)
+    for to, stray, notice in told:
+        text = f"{to} was told by mail what does not concern it: {notice}, {stray}"
+        yield Violation("stray-mail", text, case=stray)
+
+
+def _told(mails: Iterable[Mail]) -> Counter[tuple[str, str, str]]:
+    """Return how often each address was told each thing. What comes again may tell less: what was settled meanwhile."""
+    by_mail = defaultdict[tuple[str, str], Counter[tuple[str, str]]](Counter)
+    for mail in mails:
+        by_mail[mail.to, mail.id] |= Counter(mail.told)
+    told = Counter[tuple[str, str, str]]()
+    for (to, _), things in by_mail.items():
+        for (case, notice), count in things.items():
+            told[to, case, notice] += count
+    return told
 
 
 def _differing(mails: Sequence[Mail]) -> Iterable[Violation]:
@@ -152,3 +172,11 @@ def _differing(mails: Sequence[Mail]) -> Iterable[Violation]:
     for mail in mails:
         if first.setdefault(mail.id, mail).to != mail.to:
             yield Violation("misdelivered-mail", f"{mail.id} came to two addresses", mail=mail.id)
+
+
+def _of_strays(record: Record) -> Iterator[Violation]:
+    """Whatever comes to a system answers one of its commands, or is about a case of its own."""
+    for one in {stray.id: stray for stray in record.strays()}.values():
+        known = one.case is None or one.case in record.cases
+        what = f"answers command {one.command}, which nobody sent" if known else f"is of {one.case}, which nobody began"
+        yield Violation("stray", f"{one.kind} {one.id} to {one.system} {what}", one.command, one.case)

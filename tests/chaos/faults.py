@@ -13,7 +13,7 @@ from deploy.local.exchange import PROCESSES, Replica
 from deploy.local.members import MEMBERS, Member
 from deploy.local.server import Server
 from deploy.local.waiting import both, until
-from tests.broker.faulty import arm
+from tests.chaos.points import AT_POINTS, met
 from tests.chaos.proxy import Proxy
 from tests.chaos.stage import Stage
 
@@ -31,41 +31,16 @@ DISK: Final = "50MB"
 NO_MEMORY: Final = "0"
 MEMORY: Final = "0.4"
 
-CASE_POINTS: Final = (
-    "before the write",
-    "between write and publish",
-    "before the first publish",
-    "between two publishes",
-    "between publish and acknowledgement",
-    "after the acknowledgement",
-)
-POINTS: Final[dict[str, tuple[str, ...]]] = {
-    "casework": CASE_POINTS,
-    "translation": CASE_POINTS[2:],
-    "registry": (*CASE_POINTS, "before an event is passed on", "after an event is passed on"),
-    "provisioner": ("before the account is made", "after the account is made", "after an event is passed on"),
-    "notifier": (
-        "before plans are kept",
-        "between plans and notices",
-        "between a turn and its mail",
-        "between binding and sending",
-        "before a mail is handed over",
-        "between a mail and its record",
-        "between a record and the end of its turn",
-        "between publish and acknowledgement",
-    ),
-}
-AT_POINTS: Final = tuple(f"{service}: {point}" for service, points in POINTS.items() for point in points)
-
 Do = Callable[[Stage, str], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault. `part` is what it is done to: two that are done to the same part are not done at once.
+    """A kind of fault. `part` is what it is done to: two that are done to the same, or one to a part of it, never meet.
 
     The part of `{}` is the target. It lasts for seconds between the two `lengths`, and `rests` so many after it. While
-    one lasts that comes `beside`, others come to other parts.
+    one lasts that comes `beside`, others come to other parts. One that `awaits` begins when a process comes by; before,
+    and if none does, nothing is done.
     """
 
     do: Do
@@ -74,6 +49,7 @@ class Kind:
     lengths: tuple[float, float] = (1.0, 5.0)
     rests: float = 3.0
     beside: bool = False
+    awaits: bool = False
 
 
 @asynccontextmanager
@@ -105,16 +81,18 @@ async def frozen(stage: Stage, service: str) -> AsyncIterator[None]:
 @asynccontextmanager
 async def killed_at(stage: Stage, target: str) -> AsyncIterator[None]:
     """Whichever process of a service comes by a point of the chain first dies there, and is started again."""
-    async with _at(stage, target, signal.SIGKILL) as service:
-        yield
+    service, point = target.split(": ")
+    await met(stage.marks[service], point, signal.SIGKILL)
+    yield
     await _started(stage, service)
 
 
 @asynccontextmanager
 async def frozen_at(stage: Stage, target: str) -> AsyncIterator[None]:
     """Whichever process of a service comes by a point of the chain first stops there, and goes on."""
-    async with _at(stage, target, signal.SIGSTOP) as service:
-        yield
+    service, point = target.split(": ")
+    await met(stage.marks[service], point, signal.SIGSTOP)
+    yield
     _go_on(stage, service)
 
 
@@ -288,8 +266,8 @@ def kinds(systems: list[str]) -> dict[str, Kind]:
         "service killed": Kind(killed, services, "{}", (0.0, 3.0)),
         "all of a service killed": Kind(all_killed, services, "{}", (0.0, 3.0)),
         "service frozen": Kind(frozen, services, "{}", (1.0, 8.0)),
-        "killed at a point": Kind(killed_at, AT_POINTS, "{}", (2.0, 5.0)),
-        "frozen at a point": Kind(frozen_at, AT_POINTS, "{}", (2.0, 6.0)),
+        "killed at a point": Kind(killed_at, AT_POINTS, "{}", (2.0, 5.0), awaits=True),
+        "frozen at a point": Kind(frozen_at, AT_POINTS, "{}", (2.0, 6.0), awaits=True),
         "clock ahead": Kind(wrong_clock, services, "clock of {}", (2.0, 8.0)),
         "clock behind": Kind(clock_behind, services, "clock of {}", (2.0, 8.0)),
         "cut from the broker": Kind(cut, to_broker, "line {}", (1.0, 8.0)),
@@ -317,15 +295,6 @@ def kinds(systems: list[str]) -> dict[str, Kind]:
         "silence for minutes": Kind(silent, every, "line {}", MINUTES, beside=True),
         "primary parted": Kind(primary_parted, _ANY, "mongodb", (8.0, 25.0), 8.0, beside=True),
     }
-
-
-@asynccontextmanager
-async def _at(stage: Stage, target: str, number: signal.Signals) -> AsyncIterator[str]:
-    service, point = target.split(": ")
-    mark = stage.marks[service]
-    arm(mark, point, number)
-    yield service
-    mark.unlink(missing_ok=True)
 
 
 @asynccontextmanager

@@ -75,14 +75,21 @@ class Load:
             self._tasks.append(asyncio.create_task(_each(every, act)))
 
     async def stop(self) -> None:
-        """Begin nothing more; what is under way goes on."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Begin nothing more; what is under way goes on. Raises what has ended the load before."""
+        for ended in await self._ended():
+            if isinstance(ended, Exception):
+                raise ended
 
     async def end(self) -> None:
-        """Disconnect."""
+        """Disconnect; begin nothing more."""
+        await self._ended()
         await asyncio.gather(*(system.end() for system in self._systems.values()))
+
+    async def _ended(self) -> list[BaseException | None]:
+        """Have everything that begins something end, and return by what it has: that it was told to, most often."""
+        for task in self._tasks:
+            task.cancel()
+        return await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _begin_case(self) -> None:
         if len(self._open) >= MOST_OPEN:

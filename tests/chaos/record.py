@@ -11,11 +11,10 @@ Status = Literal["done", "refused"]
 
 VERSIONS: Final = {1: "awaiting-acceptance", 2: "accepted", 3: "replied", 4: "closed"}
 """The versions that a whole case has, and its state in each."""
-TOLD: Final = {"asking": (2, 2), "answering": (1, 2)}
-"""How many notices of a whole case each side gets by e-mail, at least and at most.
+TOLD: Final = {"asking": {"accepted": 1, "replied": 1}, "answering": {"arrived": 0, "closed": 1}}
+"""Which notices of a whole case each side gets by e-mail, and how often at least; none of them ever more than once.
 
-The asking side is told of acceptance and reply. The answering side is told of the closing, and of the arrival unless it
-has accepted before the mail goes out.
+The answering side is told of the arrival unless it has accepted before the mail goes out.
 """
 
 
@@ -64,12 +63,12 @@ class Case:
 
 @dataclass(frozen=True)
 class Mail:
-    """An e-mail that arrived; `cases` has a case as often as the mail has something to tell of it."""
+    """An e-mail that arrived; `told` are pairs of a case and what is told of it: a kind of notice."""
 
     at: float
     id: str
     to: str
-    cases: tuple[str, ...]
+    told: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -91,12 +90,20 @@ class Record:
     cases: dict[str, Case] = field(default_factory=dict)
     mails: list[Mail] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    never_met: list[Fault] = field(default_factory=list)
+    """Those for which a process was waited that never came by: nothing was done to any."""
     addresses: dict[str, str] = field(default_factory=dict)
     """Where each system's authority gets its mails."""
 
     def outcomes(self) -> Iterator[Received]:
         """Return what answers a command of this record."""
         return (one for one in self.received if one.command in self.commands and one.status)
+
+    def strays(self) -> Iterator[Received]:
+        """Return what answers a command, or shows a case, that this record knows nothing of."""
+        for one in self.received:
+            if (one.status and one.command not in self.commands) or (one.case and one.case not in self.cases):
+                yield one
 
     def shown(self) -> Iterator[Received]:
         """Return what shows a case of this record."""

@@ -50,7 +50,10 @@ def _concerns(fault: Fault, command: Command) -> bool:
 
 
 def table(record: Record) -> list[str]:
-    """Return the lines of the table: each kind of fault with the seconds until a command was answered again."""
+    """Return the lines of the table: each kind of fault with the seconds until a command was answered again.
+
+    Below it stand the points that nobody came by.
+    """
     times, counts, lengths = defaultdict[str, list[float]](list), Counter[str](), defaultdict[str, list[float]](list)
     for fault in record.faults:
         counts[fault.name] += 1
@@ -63,7 +66,7 @@ def table(record: Record) -> list[str]:
         middle = sorted(times[name])[len(times[name]) // 2] if times[name] else None
         most = max(times[name], default=None)
         lines.append(f"{name:26} {count:5} {max(lengths[name]):14.1f} s {_seconds(middle):>30} {_seconds(most):>9}")
-    return lines
+    return [*lines, *(f"{fault.name} ({fault.target}): nobody came by" for fault in record.never_met)]
 
 
 def _seconds(value: float | None) -> str:
@@ -89,6 +92,7 @@ def figures(record: Record, found: Iterable[Violation], **more: Any) -> dict[str
         **more,
         "faults": len(record.faults),
         "kinds_of_faults": len({fault.name for fault in record.faults}),
+        "never_met": len(record.never_met),
         "commands": len(record.commands),
         "cases": len(record.cases),
         "mails": len({(mail.to, mail.id) for mail in record.mails}),

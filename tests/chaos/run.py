@@ -3,13 +3,11 @@
 import asyncio
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,12 +18,14 @@ from pymongo.errors import PyMongoError
 from bench.players import ANSWERING, ASKING, onboard
 from contracts.management import read
 from contracts.topology import OPERATOR, VHOST
-from deploy.local.exchange import CASE_LINK, Exchange
-from tests.chaos.conservation import Looked, Violation, missing, violations, violations_inside
+from deploy.local.exchange import Exchange
+from tests.chaos.conservation import Looked, Violation, missing, too_few, violations, violations_inside
 from tests.chaos.faults import NEED_A_COMPILER, Kind, kinds
 from tests.chaos.load import Load, address_of
-from tests.chaos.record import Fault, Mail, Record
-from tests.chaos.schedule import Planned, schedule
+from tests.chaos.mails import noting_mails
+from tests.chaos.points import NeverMet
+from tests.chaos.record import Fault, Record
+from tests.chaos.schedule import Planned, is_same, schedule
 from tests.chaos.stage import Stage, stage
 from tests.chaos.systems import Stopwatch
 
@@ -34,7 +34,8 @@ PATIENCE: Final = 240.0
 """Seconds for everything to settle: more than a claim on a mail lasts, and than a service waits with a server away."""
 LISTENED_ON: Final = 3.0
 """Seconds, once all is there: what comes twice comes then."""
-_CASE: Final = re.compile(re.escape(CASE_LINK).replace(r"\{case\}", "([0-9A-Z-]{14})"))
+BEGUN_AT_LEAST: Final = 0.25
+"""The share of the cases by rate and time that must have been begun. Faults hold them up, and never for so long."""
 
 Tell = Callable[[str], None]
 
@@ -63,6 +64,28 @@ class Result:
     """What had to be done by hand."""
 
 
+class Parts:
+    """What something is done to, and what is done to something else meanwhile."""
+
+    def __init__(self) -> None:
+        """Nothing is done to anything."""
+        self._taken: list[str] = []
+        self._freed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def alone_with(self, part: str) -> AsyncIterator[None]:
+        """Have nothing else done to the part, nor to what it is a part of, while the block runs."""
+        async with self._freed:
+            await self._freed.wait_for(lambda: not any(is_same(part, other) for other in self._taken))
+            self._taken.append(part)
+        try:
+            yield
+        finally:
+            async with self._freed:
+                self._taken.remove(part)
+                self._freed.notify_all()
+
+
 async def run(folder: Path, options: Options, tell: Tell) -> Result:
     """Run with data in `folder`. Raises when a fault could not be undone: then nothing is proven."""
     record = Record()
@@ -78,10 +101,11 @@ async def run(folder: Path, options: Options, tell: Tell) -> Result:
                 await load.stop()
                 settled, standing = await _settle(running, record, clock, tell)
             finally:
-                await load.stop()
                 await load.end()
         looked = await asyncio.to_thread(look, running.exchange)
-    return Result(record, standing + violations(record) + violations_inside(record, looked), settled, running.notes)
+    few = too_few(record, BEGUN_AT_LEAST * options.rate * options.seconds)
+    found = [*few, *standing, *violations(record), *violations_inside(record, looked)]
+    return Result(record, found, settled, running.notes)
 
 
 def chosen(only: Sequence[str]) -> dict[str, Kind]:
@@ -99,31 +123,40 @@ def _schedule(running: Stage, options: Options) -> list[Planned]:
 
 async def _do(running: Stage, planned: Sequence[Planned], record: Record, clock: Stopwatch, tell: Tell) -> None:
     """Do all faults, each at its time; one that is to be done to a part that still has another one waits for that."""
-    parts = {one.part: asyncio.Lock() for one in planned}
+    parts = Parts()
 
     async def one_by_one(one: Planned) -> None:
         await asyncio.sleep(max(0.0, one.at - clock()))
-        async with parts[one.part]:
-            began = clock()
-            tell(f"{began:7.1f} s  {one.name} ({one.target}), for {one.length:.1f} s")
-            fault = await _one(running, one, began, clock)
-            record.faults.append(fault)
+        async with parts.alone_with(one.part):
+            tell(f"{clock():7.1f} s  {one.name} ({one.target}), for {one.length:.1f} s")
+            await _one(running, one, record, clock, tell)
 
     async with asyncio.TaskGroup() as group:
         for one in planned:
             group.create_task(one_by_one(one))
 
 
-async def _one(running: Stage, one: Planned, began: float, clock: Stopwatch) -> Fault:
-    async with kinds(SYSTEMS)[one.name].do(running, one.target):
-        await asyncio.sleep(one.length)
-    return Fault(one.name, one.target, began, clock())
+async def _one(running: Stage, one: Planned, record: Record, clock: Stopwatch, tell: Tell) -> None:
+    """Do a fault, and note it: one that awaits something from when that came, or as one that never met it."""
+    kind, began = kinds(SYSTEMS)[one.name], clock()
+    try:
+        async with kind.do(running, one.target):
+            if kind.awaits:
+                tell(f"{clock():7.1f} s  {one.target}: met after {clock() - began:.1f} s")
+                began = clock()
+            await asyncio.sleep(one.length)
+    except NeverMet:
+        tell(f"{clock():7.1f} s  {one.target}: nobody came by")
+        record.never_met.append(Fault(one.name, one.target, began, clock()))
+    else:
+        record.faults.append(Fault(one.name, one.target, began, clock()))
 
 
 async def _settle(running: Stage, record: Record, clock: Stopwatch, tell: Tell) -> tuple[float, list[Violation]]:
     """Wait until everything is there and the queues are empty; return how long that took, at most `PATIENCE`.
 
-    What does not come to work again is returned besides: whether anything was lost by it is still to be seen.
+    What does not come to work again, or to rest, is returned besides: whether anything was lost by it is still to be
+    seen.
     """
     began, standing = clock(), list[Violation]()
     try:
@@ -136,6 +169,8 @@ async def _settle(running: Stage, record: Record, clock: Stopwatch, tell: Tell) 
         if not missing(record) and (standing or await asyncio.to_thread(quiet, running.exchange)):
             break
         await asyncio.sleep(1)
+    else:
+        standing.append(await asyncio.to_thread(unsettled, running.exchange))
     settled = clock() - began
     tell(f"{clock():7.1f} s  settled after {settled:.1f} s, {missing(record)} things missing")
     await asyncio.sleep(LISTENED_ON)
@@ -143,16 +178,27 @@ async def _settle(running: Stage, record: Record, clock: Stopwatch, tell: Tell) 
 
 
 def quiet(exchange: Exchange) -> bool:
-    """Say whether nothing waits: in the queues between the services, and among what is to be told by mail."""
+    """Say whether nothing waits."""
+    return not waiting(exchange)
+
+
+def unsettled(exchange: Exchange) -> Violation:
+    """Return what is wrong when after all the patience something still waits, or is missing."""
+    rest = ", ".join(waiting(exchange)) or "nothing in the exchange"
+    return Violation("unsettled", f"after {PATIENCE:g} s there still waits: {rest}")
+
+
+def waiting(exchange: Exchange) -> list[str]:
+    """Return how much waits, by where: in the queues between the services, and among what is to be told by mail."""
     admin = exchange.addresses.mongo_admin
     try:
         with MongoClient[dict[str, Any]](exchange.addresses.mongo_url(admin.name, admin.password)) as client:
-            if client["notifier"]["notices"].find_one({"send_at": {"$exists": True}}):
-                return False
-        depths = _depths(exchange)
-    except (PyMongoError, httpx.HTTPError):
-        return False
-    return not any(depth for queue, depth in depths.items() if not queue.startswith("inbox.") and "parked" not in queue)
+            notices = client["notifier"]["notices"].count_documents({"send_at": {"$exists": True}})
+        depths = {"notices to be told by mail": notices, **_depths(exchange)}
+    except (PyMongoError, httpx.HTTPError) as error:
+        return [f"a server that does not answer ({type(error).__name__})"]
+    between = {name: depth for name, depth in depths.items() if not name.startswith("inbox.") and "parked" not in name}
+    return [f"{name}: {depth}" for name, depth in sorted(between.items()) if depth]
 
 
 def standing_still(exchange: Exchange) -> list[str]:
@@ -204,34 +250,3 @@ def _management(exchange: Exchange) -> httpx.Client:
     admin = exchange.addresses.rabbit_admin
     url = exchange.addresses.management_url
     return httpx.Client(base_url=url, auth=(admin.name, admin.password), trust_env=False, timeout=20)
-
-
-@asynccontextmanager
-async def noting_mails(exchange: Exchange, record: Record, clock: Stopwatch) -> AsyncIterator[None]:
-    """Note the mails that arrive while the block runs."""
-    seen = len(exchange.mailbox.mails)
-
-    def note() -> None:
-        nonlocal seen
-        for mail in exchange.mailbox.mails[seen:]:
-            record.mails.append(_mail(mail, clock()))
-            seen += 1
-
-    async def often() -> None:
-        while True:
-            note()
-            await asyncio.sleep(0.2)
-
-    noting = asyncio.create_task(often())
-    try:
-        yield
-    finally:
-        noting.cancel()
-        await asyncio.gather(noting, return_exceptions=True)
-        note()
-
-
-def _mail(mail: EmailMessage, at: float) -> Mail:
-    body = mail.get_body(("plain",))
-    text = str(body.get_content()) if body else ""
-    return Mail(at, str(mail["Message-ID"]), str(mail["To"]), tuple(_CASE.findall(text)))

@@ -67,7 +67,7 @@ def _in_turn(kinds: Mapping[str, Choice], seed: int, seconds: float) -> list[Pla
         group = [first]
         if chance.random() < TOGETHER:
             second = _planned(_next(bag, kinds, chance), kinds, at + chance.uniform(0, first.length), chance)
-            if second.part != first.part:
+            if not is_same(second.part, first.part):
                 group.append(second)
             else:  # its turn comes later
                 bag.insert(chance.randrange(len(bag) + 1), second.name)
@@ -88,10 +88,14 @@ def _beside(
 
 
 def _meet(one: Planned, other: Planned, kinds: Mapping[str, Choice]) -> bool:
-    """Say whether both are done to the same thing, one a part of the other perhaps, before it has rested."""
+    """Say whether both are done to the same thing before it has rested."""
     first, second = sorted((one, other), key=lambda either: either.at)
-    same = first.part.startswith(second.part) or second.part.startswith(first.part)
-    return same and second.at < first.at + first.length + kinds[first.name].rests
+    return is_same(first.part, second.part) and second.at < first.at + first.length + kinds[first.name].rests
+
+
+def is_same(part: str, other: str) -> bool:
+    """Say whether two faults are done to the same thing, or one to a part of the other: each could undo the other."""
+    return part.startswith(other) or other.startswith(part)
 
 
 def _next(bag: list[str], kinds: Mapping[str, Choice], chance: random.Random) -> str:

@@ -29,8 +29,9 @@ def _events(record: Record, violation: Violation) -> Iterator[tuple[float, str]]
             version = f", version {one.version} ({one.state})" if one.version else ""
             yield one.at, f"{one.system} receives {one.kind} {one.id}: {said}{version}"
     for mail in record.mails:
-        if mail.id == violation.mail or (not violation.command and violation.case in mail.cases):
-            yield mail.at, f"{mail.to} gets mail {mail.id}, which tells {mail.cases.count(violation.case or '')} things"
+        told = [what for case, what in mail.told if case == violation.case]
+        if mail.id == violation.mail or (not violation.command and told):
+            yield mail.at, f"{mail.to} gets mail {mail.id}, which tells: {', '.join(told) or 'nothing of it'}"
 
 
 def _sent(command: Command) -> Iterator[tuple[float, str]]:

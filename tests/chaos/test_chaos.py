@@ -20,5 +20,8 @@ async def test_faults_of_every_layer_lose_nothing_and_double_nothing(tmp_path: P
     """On three nodes and three members: each command has one outcome, each inbox and mailbox everything, once."""
     result = await run(tmp_path, Options(seed=SEED, seconds=12, rate=4, only=FAULTS), lambda _: None)
     assert not result.found, "\n".join(stories(result.record, result.found))
+    assert not result.record.never_met
     assert {fault.name for fault in result.record.faults} == set(FAULTS)
+    at_points = [fault.target for fault in result.record.faults if fault.name == "killed at a point"]
+    assert any(target.startswith("casework: ") for target in at_points)
     assert len(result.record.cases) > 20

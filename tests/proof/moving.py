@@ -19,8 +19,9 @@ from bench.players import onboard
 from deploy.local.exchange import Exchange, Replica, exchange
 from tests.chaos.conservation import Violation, missing, violations, violations_inside
 from tests.chaos.load import Load, address_of
+from tests.chaos.mails import noting_mails
 from tests.chaos.record import Record
-from tests.chaos.run import PATIENCE, SYSTEMS, look, noting_mails, quiet
+from tests.chaos.run import PATIENCE, SYSTEMS, look, quiet, unsettled
 from tests.chaos.stage import GATHER_FOR
 from tests.chaos.systems import Stopwatch
 
@@ -119,9 +120,8 @@ async def under_load(
             try:
                 await move(moving)
                 await load.stop()
-                await _settle(started, record, clock)
+                standing = await _settle(started, record, clock)
             finally:
-                await load.stop()
                 await load.end()
         for replica in started.replicas:
             if replica.service != "provisioner":
@@ -129,16 +129,18 @@ async def under_load(
         looked = await asyncio.to_thread(look, started)
     finally:
         await asyncio.to_thread(running.__exit__, None, None, None)
-    found = violations(record) + violations_inside(record, looked)
+    found = [*standing, *violations(record), *violations_inside(record, looked)]
     return Seen(record, found, moving.handled, moving.table(), moving.slowest_end)
 
 
-async def _settle(started: Exchange, record: Record, clock: Stopwatch) -> None:
+async def _settle(started: Exchange, record: Record, clock: Stopwatch) -> list[Violation]:
+    """Wait until everything is there and the queues are empty; return what is wrong when they never are."""
     until = clock() + PATIENCE
     while clock() < until:
         if not missing(record) and await asyncio.to_thread(quiet, started):
-            return
+            return []
         await asyncio.sleep(1)
+    return [await asyncio.to_thread(unsettled, started)]
 
 
 def figures(seen: Seen) -> dict[str, object]:

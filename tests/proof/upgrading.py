@@ -27,8 +27,8 @@ PREVIOUS: Final = (ROOT / "deploy" / "previous-release").read_text().strip()
 """The commit that services may still run while others run this one."""
 
 
-LOCALE: Final = Path("contracts", "locale")
-"""Where the exchange's own sentences are, in either release."""
+LOCALES: Final = (Path("contracts", "locale"), Path("services", "notifier", "locale"))
+"""Where the exchange's own sentences and those of its e-mails are, in either release."""
 
 
 def has_previous() -> bool:
@@ -45,15 +45,17 @@ def unpack(folder: Path) -> None:
         check=True, capture_output=True, timeout=60,
     )  # fmt: skip
     subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True, timeout=60)
-    for path in (folder / LOCALE).glob("*.po"):
-        _have_it_say(path, ROOT / LOCALE / path.name)
+    for locale in LOCALES:
+        for path in (folder / locale).glob("*.po"):
+            _have_it_say(path, ROOT / locale / path.name)
 
 
 def _have_it_say(path: Path, words: Path) -> None:
     """Give a catalogue of the previous release the words that this one has for the same English text.
 
     A sentence may be put better from release to release, and a repetition that the other release answers says it so.
-    All else must be the same to the letter: with the same words in both, that is what is compared.
+    All else must be the same to the letter: with the same words in both, that is what is compared. What an e-mail tells
+    is known by its words, too.
     """
     with path.open("rb") as theirs, words.open("rb") as ours:
         said, better = read_po(theirs), read_po(ours)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.conservation import Looked, missing, repeated, violations, violations_inside
+from tests.chaos.conservation import Looked, missing, repeated, too_few, violations, violations_inside
 from tests.chaos.record import VERSIONS, Case, Command, Fault, Mail, Received, Record
 from tests.chaos.report import answered_after, figures, stories, table
 from tests.chaos.story import story
 
-CASE, ASKING, ANSWERING, OTHER = "AAAA-BBBB-CCCC", "de-bench", "hu-bench", "fr-bench"
+CASE, STRAY, ASKING, ANSWERING, OTHER = "AAAA-BBBB-CCCC", "DDDD-EEEE-FFFF", "de-bench", "hu-bench", "fr-bench"
 STEPS = {1: ("send", ASKING), 2: ("accept", ANSWERING), 3: ("reply", ANSWERING), 4: ("close", ASKING)}
 SENDER, RECIPIENT = "office@de.example", "office@hu.example"
 
@@ -27,7 +27,10 @@ def whole() -> Record:
     record.commands["connect"] = Command("connect", ASKING, "registry.connect.v1", "done", None, "new", [5.0], 6.0)
     outcome = Received(7.0, ASKING, "o-connect", "inbox.outcome.v1", "d", "connect", "done")
     record.received += [outcome, Received(8.0, ASKING, "s-new", "inbox.system.v1", "d", connected="new")]
-    record.mails = [Mail(50.0, "m-1", SENDER, (CASE, CASE)), Mail(51.0, "m-2", RECIPIENT, (CASE,))]
+    record.mails = [
+        Mail(50.0, "m-1", SENDER, ((CASE, "accepted"), (CASE, "replied"))),
+        Mail(51.0, "m-2", RECIPIENT, ((CASE, "closed"),)),
+    ]
     return record
 
 
@@ -55,6 +58,15 @@ def again(which: Callable[[Received], bool], **changes: object) -> Callable[[Rec
 def mailed(*mails: Mail) -> Callable[[Record], None]:
     def act(record: Record) -> None:
         record.mails = [*record.mails, *mails]
+
+    return act
+
+
+def instead(number: int, *notices: str) -> Callable[[Record], None]:
+    """Another mail tells these things of the case in the place of what it should."""
+
+    def act(record: Record) -> None:
+        record.mails[number] = replace(record.mails[number], told=tuple((CASE, notice) for notice in notices))
 
     return act
 
@@ -99,8 +111,29 @@ PLANTED: dict[str, tuple[Callable[[Record], None], set[str]]] = {
     "nobody is told that a system is connected": (dropped(lambda one: one.connected == "new"), {"not-connected"}),
     "a connection is told twice": (again(lambda one: one.connected == "new", id="x"), {"doubled-connection"}),
     "a mail is lost": (lost_mail, {"lost-mail"}),
-    "a mail's content is sent again in another": (mailed(Mail(60.0, "m-3", SENDER, (CASE,))), {"doubled-mail"}),
-    "a mail comes to an address of others": (mailed(Mail(60.0, "m-3", "office@fr.example", (CASE,))), {"stray-mail"}),
+    "a mail's content is sent again in another": (
+        mailed(Mail(60.0, "m-3", SENDER, ((CASE, "accepted"),))),
+        {"doubled-mail"},
+    ),
+    "the closing is told twice, the arrival not at all": (
+        mailed(Mail(60.0, "m-3", RECIPIENT, ((CASE, "closed"),))),
+        {"doubled-mail"},
+    ),
+    "the arrival is told, the closing not at all": (instead(1, "arrived"), {"lost-mail"}),
+    "the arrival is told twice": (instead(1, "arrived", "closed", "arrived"), {"doubled-mail"}),
+    "the acceptance is told twice, the reply not at all": (
+        instead(0, "accepted", "accepted"),
+        {"doubled-mail", "lost-mail"},
+    ),
+    "a side is told what concerns the other": (instead(1, "closed", "replied"), {"stray-mail"}),
+    "a mail comes to an address of others": (
+        mailed(Mail(60.0, "m-3", "office@fr.example", ((CASE, "closed"),))),
+        {"stray-mail"},
+    ),
+    "a case is shown that nobody began": (again(is_update(ASKING, 3), id="x", case=STRAY), {"stray"}),
+    "a command has made a second case": (again(is_outcome("send"), id="x", case=STRAY), {"doubled", "stray"}),
+    "an outcome comes to what nobody sent": (again(is_outcome("connect"), id="x", command="y"), {"stray"}),
+    "an outcome answers nothing": (again(is_outcome("connect"), id="x", command=None), {"stray"}),
     "the same mail comes to two addresses": (
         mailed(Mail(60.0, "m-2", SENDER, ())),
         {"misdelivered-mail"},
@@ -109,9 +142,13 @@ PLANTED: dict[str, tuple[Callable[[Record], None], set[str]]] = {
 
 
 def test_a_whole_record_has_no_violation() -> None:
-    """What is as it should be passes, also when everything comes twice under the same ids."""
+    """What is as it should be passes, also when everything comes twice under the same ids, a mail with less in it."""
     record = whole()
+    instead(1, "arrived", "closed")(record)
     assert violations(record) == []
+    record.mails[1:] = [record.mails[1], replace(record.mails[1], told=((CASE, "closed"),))]
+    assert violations(record) == []
+    del record.mails[2]
     record.received += [replace(one, at=one.at + 30) for one in record.received]
     record.mails += record.mails
     assert violations(record) == []
@@ -153,12 +190,20 @@ def test_a_refusal_that_is_due_is_no_news_of_a_case() -> None:
         (Looked(1), set()),
         (Looked(1, broken=(CASE,)), {"broken-chain"}),
         (Looked(0), {"lost-case"}),
+        (Looked(2), {"doubled-case"}),
         (Looked(1, parked=("casework.parked: KeyError",)), {"parked"}),
     ],
 )
 def test_what_is_wrong_inside_is_found(looked: Looked, kinds: set[str]) -> None:
-    """A broken chain, a case that is not there, and whatever is parked."""
+    """A broken chain, a case that is not there, one that is too many, and whatever is parked."""
     assert {one.kind for one in violations_inside(whole(), looked)} == kinds
+
+
+def test_a_load_that_did_next_to_nothing_proves_nothing() -> None:
+    """Fewer cases than a share of those that should have been begun are a violation of their own."""
+    assert too_few(whole(), 1) == []
+    assert [one.kind for one in too_few(whole(), 2.5)] == ["too-few-cases"]
+    assert [one.kind for one in too_few(Record(), 2.5)] == ["too-few-cases"]
 
 
 def test_a_story_tells_what_concerns_it_and_the_faults_of_its_time_alone() -> None:
@@ -173,6 +218,28 @@ def test_a_story_tells_what_concerns_it_and_the_faults_of_its_time_alone() -> No
         "     40.50 s  -- node killed (1), until 44.00 s",
         "     41.00 s  the broker confirms casework.close.v1 close",
     ]
+
+
+def test_a_story_of_mails_says_what_each_told() -> None:
+    """Both mails that told the closing."""
+    record = whole()
+    record.mails.append(Mail(60.0, "m-3", RECIPIENT, ((CASE, "closed"), (STRAY, "arrived"))))
+    doubled = next(one for one in violations(record) if one.kind == "doubled-mail")
+    assert story(record, doubled)[-2:] == [
+        f"     51.00 s  {RECIPIENT} gets mail m-2, which tells: closed",
+        f"     60.00 s  {RECIPIENT} gets mail m-3, which tells: closed",
+    ]
+
+
+def test_a_point_that_nobody_came_by_is_no_fault() -> None:
+    """It is in no figure, in no time of recovery and in no story; the table says that nothing was done."""
+    record = whole()
+    record.never_met = [Fault("killed at a point", "casework: before the write", 1.0, 41.0)]
+    told = figures(record, [])
+    assert (told["faults"], told["kinds_of_faults"], told["never_met"]) == (0, 0, 1)
+    assert table(record)[1:] == ["killed at a point (casework: before the write): nobody came by"]
+    unconfirmed(record)
+    assert not any("killed at a point" in line for line in stories(record, violations(record)))
 
 
 def test_the_report_counts_each_kind_and_tells_the_shortest_story_of_each() -> None:

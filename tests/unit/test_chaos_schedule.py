@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.broker.faulty import POINTS as OF_THE_CHAIN
-from tests.chaos.faults import AT_POINTS, POINTS, kinds
+from tests.chaos.faults import Kind, kinds
+from tests.chaos.points import AT_POINTS, POINTS
 from tests.chaos.process import OF_MAILS
-from tests.chaos.schedule import CALM, schedule
+from tests.chaos.schedule import CALM, is_same, schedule
 
 KINDS = kinds(["de-bench", "hu-bench"])
 IN_TURN = {name: kind for name, kind in KINDS.items() if not kind.beside}
@@ -51,13 +52,32 @@ def test_what_lasts_beside_the_others_changes_nothing_of_them(seed: int) -> None
             assert apart or not one.part.startswith(other.part)
 
 
-@given(st.integers())
-def test_what_comes_together_is_done_to_different_parts(seed: int) -> None:
-    """Two faults that overlap are never done to the same thing: each could undo the other."""
-    planned = schedule(KINDS, seed, 300)
+ONE_LINE = {name: KINDS[name] for name in ("cut from the database", "silence to a member")}
+"""Lines to all of the database, and to one member of it, which is among them."""
+
+
+@given(st.integers(), st.sampled_from([KINDS, ONE_LINE]))
+def test_what_comes_together_is_done_to_different_parts(seed: int, among: dict[str, Kind]) -> None:
+    """Two faults that overlap are never done to the same thing, nor one to a part of the other: each could undo it."""
+    planned = schedule(among, seed, 300)
     for first, second in combinations(planned, 2):
         if second.at < first.at + first.length:
-            assert first.part != second.part
+            assert not is_same(first.part, second.part)
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "same"),
+    [
+        ("line casework mongodb", "line casework mongodb-1", True),
+        ("line casework mongodb-1", "line casework mongodb-2", False),
+        ("line casework mongodb", "line notifier mongodb-1", False),
+        ("casework", "clock of casework", False),
+        ("rabbitmq", "rabbitmq", True),
+    ],
+)
+def test_a_part_of_a_thing_is_the_same_thing(part: str, other: str, same: bool) -> None:
+    """A line to one member is among the lines to the database, whichever of both comes first."""
+    assert is_same(part, other) is is_same(other, part) is same
 
 
 def test_some_come_together() -> None:
