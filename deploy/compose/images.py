@@ -18,9 +18,9 @@ from deploy.compose.packages import install
 
 REAL: Final = {
     "PYTHON_IMAGE": "python:3.13-slim",
-    "RABBITMQ_IMAGE": "rabbitmq:4-management",
-    "MONGO_IMAGE": "mongo:8",
-    "MAILPIT_IMAGE": "axllent/mailpit",
+    "RABBITMQ_IMAGE": "rabbitmq:4.0-management",
+    "MONGO_IMAGE": "mongo:8.0",
+    "MAILPIT_IMAGE": "axllent/mailpit:v1.30.5",
 }
 STANDINS: Final = {
     "PYTHON_IMAGE": "python",

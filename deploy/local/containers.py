@@ -13,8 +13,8 @@ from deploy.local.programs import addresses_on
 from deploy.local.replica_set import is_primary, make_replica_set
 from deploy.local.waiting import rabbitmq_serves, until
 
-RABBITMQ_IMAGE = "rabbitmq:4-management"
-MONGODB_IMAGE = "mongo:8"
+RABBITMQ_IMAGE = "rabbitmq:4.0-management"
+MONGODB_IMAGE = "mongo:8.0"
 PORTS = ("amqp", "management", "prometheus", "mongodb")
 
 # The image makes the administrator; members of a set, even of one, must have a key that nobody else can read.

@@ -13,7 +13,7 @@ import yaml
 from client.topology import ACCOUNTS
 from contracts.topology import OPERATOR, SERVICES
 from deploy.compose import credentials as made
-from deploy.compose.images import pip_configuration
+from deploy.compose.images import REAL, pip_configuration
 from services.chassis.serving import FINISH_WITHIN
 from services.notifier import sending
 from tools.locks import IMAGES
@@ -138,6 +138,16 @@ def test_every_image_says_what_it_is_and_is_nobody(image: str) -> None:
     assert recipe.count("pip install") == recipe.count("--no-deps --require-hashes") == 1
     assert re.findall(r"^USER (.+)$", recipe, re.MULTILINE) == ["10001:10001"]
     assert not re.search(r"^(ADD|ENV .*(PASS|KEY|SECRET|TOKEN))", recipe, re.MULTILINE)
+
+
+def test_every_image_has_a_version() -> None:
+    """A release with its second number at least; ours its tag. What the smoke test pulls is what is started."""
+    images = {container["image"] for container in CONTAINERS.values()}
+    ours = {f"imi-{name}:${{IMI_TAG:-local}}" for name in (*SERVICES, "client")}
+    theirs = {name: image for one in images - ours for name, image in re.findall(r"^\$\{(\w+_IMAGE):-(.+)\}$", one)}
+    assert len(theirs) == len(images - ours)
+    assert all(re.fullmatch(r"[\w/]+:v?\d+\.\d+(\.\d+)?(-\w+)?", image) for image in theirs.values())
+    assert theirs == theirs | {name: image for name, image in REAL.items() if name in theirs}
 
 
 def test_volumes_get_a_file_for_every_setting_that_names_one() -> None:

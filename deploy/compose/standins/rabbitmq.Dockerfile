@@ -1,4 +1,4 @@
-# Stands in for rabbitmq:4-management: Debian's RabbitMQ, with the image's user, home and command, and without Debian's
+# Stands in for rabbitmq:4.0-management: Debian's RabbitMQ, with the image's user, home and command, and without Debian's
 # wrapper.
 FROM imi-standin-base
 RUN groupmod --gid 999 rabbitmq && usermod --uid 999 rabbitmq \
