@@ -35,6 +35,7 @@ docs-check: setup ## what is published about the messages is what the code says
 	$(VENV)/python -m tools.worked_dates --check
 	$(VENV)/python -m tools.metrics --check
 	$(VENV)/python -m tools.dashboards --check
+	$(VENV)/python -m tools.rules --check
 	$(VENV)/python -m tools.nodejs
 
 docs: setup ## write again what is generated from the code
@@ -43,6 +44,7 @@ docs: setup ## write again what is generated from the code
 	$(VENV)/python -m tools.worked_dates
 	$(VENV)/python -m tools.metrics
 	$(VENV)/python -m tools.dashboards
+	$(VENV)/python -m tools.rules
 
 mails: setup ## every e-mail in every language, as files to look at, in .local/mails
 	$(VENV)/python -m tools.mails .local/mails

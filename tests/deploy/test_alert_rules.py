@@ -13,7 +13,8 @@ from deploy.local.watching import FOLDER, hurried, program
 
 RULES: list[dict[str, Any]] = [
     rule
-    for path in sorted((FOLDER / "rules").glob("*.yml"))
+    for folder in ("rules", "kubernetes")
+    for path in sorted((FOLDER / folder).glob("*.yml"))
     for group in yaml.safe_load(path.read_text())["groups"]
     for rule in group["rules"]
 ]
@@ -28,7 +29,8 @@ needs_promtool = pytest.mark.skipif(program("promtool") is None, reason="no prom
 @needs_promtool
 def test_promtool_takes_the_rules_and_their_tests_hold() -> None:
     """Every rule parses; every alert fires on what should fire it, with its words, and on no more."""
-    for arguments in (["check", "rules", *_files("rules")], ["test", "rules", *_files("tests")]):
+    rules = [*_files("rules"), *_files("kubernetes")]
+    for arguments in (["check", "rules", *rules], ["test", "rules", *_files("tests")]):
         done = subprocess.run([str(program("promtool")), *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

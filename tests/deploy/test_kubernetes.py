@@ -3,6 +3,7 @@
 import base64
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]  # it says nothing of its types
@@ -30,6 +31,7 @@ from tests.deploy.rendered import (
     pods,
     settings,
 )
+from tools import dashboards, rules
 
 SCHEMAS = {file.stem: yaml.safe_load(file.read_text()) for file in (FOLDER / "schemas").glob("*.yaml")}
 
@@ -163,6 +165,23 @@ def test_casework_replicas_share_their_keys() -> None:
     (volume,) = (one for one in pod["volumes"] if "persistentVolumeClaim" in one)
     mounts = {one["mountPath"]: one["name"] for one in pod["containers"][0]["volumeMounts"]}
     assert mounts[environment(pod)["IMI_KEYS"]] == volume["name"]
+
+
+def test_the_cluster_alerts_and_shows_as_compose_does() -> None:
+    """Its rules are those of the files, group by group, its dashboards the files, found by their label."""
+    assert rules.PLACE.read_text() == rules.generated()
+    groups = [one for folder in rules.SOURCES for one in groups_in(FOLDER.parent / "prometheus" / folder)]
+    assert named("production", "PrometheusRule", "exchange")["spec"]["groups"] == groups
+    maps = of_kind("production", "ConfigMap")
+    shown = {file: text for one in maps for file, text in one["data"].items()}
+    assert shown == {path.name: path.read_text() for path in dashboards.FOLDER.glob("*.json")}
+    assert all(one["metadata"]["labels"]["grafana_dashboard"] == "1" for one in maps)
+    # `kubectl apply` keeps an object a second time, in an annotation of at most 256 KiB.
+    assert all(len(text) < 200_000 for text in shown.values())
+
+
+def groups_in(folder: Path) -> list[Manifest]:
+    return [one for path in sorted(folder.glob("*.yml")) for one in yaml.safe_load(path.read_text())["groups"]]
 
 
 @pytest.mark.parametrize("service", SERVICES)
