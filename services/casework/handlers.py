@@ -24,7 +24,7 @@ from services.casework.lifecycle import decide
 from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
-from services.casework.views import ONE_SIDED, notices_of, readers_of, view_of
+from services.casework.views import concerns, latest, notices_of, readers_of, view_of
 from services.chassis.delivery import Later
 from services.chassis.desk import OWN_SYSTEM, Answer, Event, done, refused
 from services.chassis.histories import Change, Decision, Drop, History, Refuse, Settled
@@ -142,11 +142,12 @@ class CaseDesk:
         """Who is told of a change: the parties, and whoever observes one of them; each once, in this order."""
         entry = settled.history[-1]
         readers = dict.fromkeys(readers_of(case, entry))
-        if case.sent_at and entry["what"] not in ONE_SIDED:
+        if case.sent_at:
             for side in (case.sender, case.recipient):
                 known = facts.authorities.get(side.authority) if side else None
                 access = known.access.get(case.area) if known else None
-                readers |= dict.fromkeys(access.linked if access else ())
+                linked = access.linked if access else ()
+                readers |= dict.fromkeys(one for one in linked if concerns(case, entry, one))
         return readers
 
     def _answer(
@@ -261,9 +262,10 @@ def _refused(command: Command, settled: Settled, case: Case | None, acting: str 
     assert settled.refusal
     if acting is None:
         return Answer(None)
-    may_see = case is not None and case.is_party(acting)
-    shown = {"case": view_of(case, acting, settled.history[-1], epoch)} if case and may_see else {}
-    return Answer(refused(command, settled.refusal, reader=acting, **shown))
+    if case is None or not case.is_party(acting):
+        return Answer(refused(command, settled.refusal, reader=acting))
+    shown = view_of(case, acting, latest(case, settled.history, acting), epoch)
+    return Answer(refused(command, settled.refusal, reader=acting, case=shown))
 
 
 def _to_itself(case: Case, settled: Settled, epoch: int) -> Iterable[Event]:

@@ -4,7 +4,7 @@ What may be personal stands in an entry under `personal`. Once a case's key is d
 the case is told without it, in the same states at the same times.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final
@@ -22,10 +22,18 @@ Changes = dict[str, Any]
 
 def case_from(case_id: str, history: Iterable[Entry]) -> Case | None:
     """Return the case that this history tells, or nothing when it is empty."""
+    told: Case | None = None
+    for case in cases_from(case_id, history):
+        told = case
+    return told
+
+
+def cases_from(case_id: str, history: Iterable[Entry]) -> Iterator[Case]:
+    """Yield the case as it was after each entry."""
     case: Case | None = None
     for entry in history:
         case = _begun(case_id, entry) if case is None else apply(case, entry)
-    return case
+        yield case
 
 
 class Fold:

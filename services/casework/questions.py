@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import StrictBool, TypeAdapter
 
-from contracts.case import BrokenLink, Retention, Verified
+from contracts.case import BrokenLink, CaseHead, Retention, Verified
 from contracts.casework import (
     OPERATOR_ONLY,
     ListCases,
@@ -32,7 +32,8 @@ from services.casework.scores import merged, score_of
 from services.casework.settings import Settings
 from services.casework.store import Store
 from services.casework.sweeping import Sweeper
-from services.casework.views import file_of, head_of, traced_of, trail_of, view_of
+from services.casework.trail import traced_of, trail_of
+from services.casework.views import file_of, head_of, latest, view_of
 from services.chassis.chain import broken_at
 from services.chassis.desk import Answer, done, refused
 from services.chassis.intake import Command
@@ -101,7 +102,7 @@ class Questions:
         found = self._store.collection.find(conditions).sort(order).limit(asked.limit + 1)
         documents = [document async for document in found]
         page, following = documents[: asked.limit], len(documents) > asked.limit
-        heads = tuple(head_of(_told(one), one["history"][-1], self._settings.epoch) for one in page)
+        heads = tuple(_head(one, asked.authority, self._settings.epoch) for one in page)
         rest = {"next": _cursor(page[-1])} if following else {}
         return Answer(done(command, reader=asked.authority, cases=heads, **rest))
 
@@ -110,7 +111,7 @@ class Questions:
         case = case_from(asked.case, history)
         if case is None or not await self._may_see(case, asked.authority):
             return Answer(refused(command, Refusal("unknown-case", "case"), reader=asked.authority))
-        shown = view_of(case, asked.authority, history[-1], self._settings.epoch)
+        shown = view_of(case, asked.authority, latest(case, history, asked.authority), self._settings.epoch)
         return Answer(done(command, reader=asked.authority, case=shown))
 
     async def _file(self, command: Command, asked: ShowFile) -> Answer:
@@ -196,10 +197,10 @@ class Questions:
         return Answer(done(command, retention=found))
 
 
-def _told(document: Mapping[str, Any]) -> Case:
+def _head(document: Mapping[str, Any], reader: str, epoch: int) -> CaseHead:
     case = case_from(str(document["_id"]), document["history"])
     assert case
-    return case
+    return head_of(case, latest(case, document["history"], reader), epoch)
 
 
 def _conditions(asked: ListCases) -> dict[str, Any]:

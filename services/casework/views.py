@@ -1,12 +1,11 @@
 """What each reader may see of a case, in codes. The only place that knows. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, cast
 
 from contracts.case import (
     Attached,
     CaseHead,
-    CaseTrail,
     CaseView,
     Child,
     Correction,
@@ -14,10 +13,6 @@ from contracts.case import (
     MediaType,
     Party,
     Remark,
-    Traced,
-    TracedReader,
-    TracedStep,
-    TrailStep,
 )
 from contracts.dates import Notice, NoticeKind
 from contracts.types import Label, ReadText
@@ -26,7 +21,7 @@ from services.casework.case import DRAFTS, Case, Entry, Side
 
 Sees = Literal["all", "not yet", "summary"]
 
-ONE_SIDED: Final = frozenset({"drafted", "discarded", "approval-asked", "assigned", "answers-saved", "unblocked"})
+_ONE_SIDED: Final = frozenset({"drafted", "discarded", "approval-asked", "assigned", "answers-saved", "unblocked"})
 """What concerns those alone who did it, and whoever approves."""
 
 
@@ -48,11 +43,25 @@ def sees(case: Case, reader: str) -> Sees:
 
 def readers_of(case: Case, entry: Entry) -> tuple[str, ...]:
     """Return which authorities are told of an entry, besides observers: each once."""
-    if entry["what"] in ONE_SIDED:
-        approver = case.approver if entry["what"] == "approval-asked" else None
-        return tuple(one for one in (entry["by"] or case.sender.authority, approver) if one)
     gone = entry.get("gone")
-    return tuple(dict.fromkeys((*case.parties, *([gone] if gone else []))))
+    told = dict.fromkeys((*case.parties, *([gone] if gone else [])))
+    return tuple(one for one in told if concerns(case, entry, one))
+
+
+def concerns(case: Case, entry: Entry, reader: str) -> bool:
+    """Say whether a reader of the case hears at all that something was done.
+
+    Of a file none does before the acceptance who may not read it: its recipient, and whoever could tell that.
+    """
+    what, by = entry["what"], entry["by"] or case.sender.authority
+    if what in _ONE_SIDED:
+        return reader == by or (what == "approval-asked" and reader == case.approver)
+    return what != "attached" or reader == by or case.accepted_at is not None or sees(case, reader) == "all"
+
+
+def latest(case: Case, history: Sequence[Entry], reader: str) -> Entry:
+    """Return the last entry that a reader hears of."""
+    return next((entry for entry in reversed(history) if concerns(case, entry, reader)), history[0])
 
 
 def head_of(case: Case, entry: Entry, epoch: int) -> CaseHead:
@@ -155,97 +164,6 @@ def _items(codes: Iterable[str], values: Mapping[str, Any] | None = None) -> lis
 
 def _text(text: Mapping[str, str] | None) -> ReadText | None:
     return ReadText(**text) if text else None
-
-
-# The trail
-
-_FACTS: Final = (
-    "state",
-    "wished_date",
-    "agreed_date",
-    "handlers",
-    "child",
-    "child_state",
-    "kind",
-    "coordinators",
-    "ground",
-    "erase",
-    "side",
-    "gone",
-    "to",
-    "file",
-    "size",
-)
-
-
-def trail_of(case: Case, history: Iterable[Entry], reader: str, epoch: int, *, whole: bool) -> CaseTrail:
-    """Return the case's steps as its reader may see them: who, what, when, for whom, by which command, with the hashes.
-
-    Each side reads what was said as it may read the case itself; of the other side's users only that they acted.
-    """
-    steps, told = list(history), case
-    readable = sees(told, reader) == "all" and not case.blocked and not case.erased
-    return CaseTrail(
-        case=head_of(case, steps[-1], epoch),
-        steps=tuple(_step(entry, reader, readable=readable) for entry in steps if _concerns(entry, case, reader)),
-        whole=whole,
-    )
-
-
-def traced_of(case: Case, history: Iterable[Entry], readers: Mapping[str, str], epoch: int) -> Traced:
-    """Return the case without its content, for whoever has to find its messages; `readers` with their systems."""
-    steps = [TracedStep(what=one["what"], at=one["at"], by=one["by"], command=one["key"]) for one in history]
-    return Traced(
-        case=case.id,
-        state=case.state,
-        area=case.area,
-        epoch=epoch,
-        version=case.version,
-        turn=case.turn,
-        steps=tuple(steps),
-        readers=tuple(TracedReader(authority=one, system=system) for one, system in readers.items()),
-    )
-
-
-def _concerns(entry: Entry, case: Case, reader: str) -> bool:
-    if entry["what"] in ONE_SIDED:
-        return bool(entry["by"] == reader)
-    sent = case.sent_at is not None
-    return sent or reader == case.sender.authority
-
-
-def _step(entry: Entry, reader: str, *, readable: bool) -> TrailStep:
-    facts = {name: _fact(entry[name]) for name in _FACTS if name in entry}
-    own = entry["by"] == reader
-    said = entry.get("personal", {}) if readable or own else {}
-    return TrailStep(
-        what=entry["what"],
-        at=entry["at"],
-        by=entry["by"],
-        user=entry.get("user") if own else None,
-        command=entry["key"],
-        facts=facts,
-        said=_said(said),
-        link=entry["link"],
-    )
-
-
-def _fact(value: Any) -> str | int | tuple[str, ...] | None:
-    if isinstance(value, Mapping):
-        return str(value["authority"])
-    if isinstance(value, list):
-        return tuple(str(one) for one in value)
-    return int(value) if isinstance(value, bool) else value
-
-
-def _said(personal: Mapping[str, Any]) -> dict[str, Any] | None:
-    flat: dict[str, Any] = {}
-    for name, value in personal.items():
-        if name in ("particulars", "answers", "kept_answers"):
-            flat |= {f"{name}.{code}": one for code, one in value.items()}
-        elif name not in ("remarks", "file", "files") and value is not None:
-            flat[name] = value
-    return flat or None
 
 
 # Notices for e-mails

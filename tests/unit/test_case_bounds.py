@@ -21,8 +21,9 @@ from services.casework.doing import MOST_BYTES, MOST_SAID, MOST_STEPS
 from services.casework.history import apply, case_from
 from services.casework.keys import KeyFolder
 from services.casework.lifecycle import decide
+from services.casework.trail import trail_of
 from services.casework.vault import Vault
-from services.casework.views import trail_of, view_of
+from services.casework.views import view_of
 from services.chassis.histories import Secret
 from tests.unit.samples import (
     ACTIONS,

@@ -27,7 +27,8 @@ from services.casework.knowledge import Access, Area, Authority
 from services.casework.questions import Questions
 from services.casework.settings import Settings
 from services.casework.store import Store
-from services.casework.views import file_of, traced_of
+from services.casework.trail import traced_of
+from services.casework.views import file_of
 from services.chassis.delivery import Later
 from services.chassis.desk import OWN_SYSTEM, Answer
 from services.chassis.histories import Decision, History, Refuse
@@ -380,15 +381,17 @@ async def _own(desk: CaseDesk, answer: Answer) -> list[Answer]:
     return [await _by_itself(desk, e.message, e.message_id) for e in answer.events if isinstance(e.message, own.OWN)]
 
 
-async def test_before_acceptance_the_recipient_sees_no_file_and_afterwards_reads_it() -> None:
-    """Only those who participate need to know (Regulation (EU) 1024/2012, Art. 9); a stranger is told of none."""
+async def test_before_acceptance_the_recipient_hears_of_no_file_and_afterwards_reads_it() -> None:
+    """Only those who participate need to know (Regulation (EU) 1024/2012, Art. 9); nor does who observes it."""
     store = MemoryStore()
+    store.known[RECIPIENT] = authority(RECIPIENT, access={AREA.code: Access(coordinator=HU, linked=(STRANGER,))})
     desk = desk_of(store)
     number = await _sent(desk)
     attached = await _one(desk, _of(number, ACTIONS["attach"](SENDER)), SYSTEM_OF[SENDER], "attach")
-    (view,) = attached.views
-    assert isinstance(view.message, CaseUpdate)
-    assert view.message.case.files is None
+    assert attached.views == ()
+    wrong = _outcome(await _one(desk, _of(number, reply()), SYSTEM_OF[RECIPIENT], "reply")).case
+    assert wrong
+    assert (wrong.event.code, wrong.files) == ("sent", None)
     mine = _outcome(attached).case
     assert mine
     assert mine.files
