@@ -128,10 +128,15 @@ class CaseDesk:
             None if isinstance(s, Later) else fold(place_of(c), s.history)
             for c, s in zip(commands, settled, strict=True)
         ]
-        told = [
-            self._told(s, case, facts) if case and isinstance(s, Settled) and not s.refusal else {}
+        changed = [
+            (s, case) if case and isinstance(s, Settled) and not s.refusal else None
             for s, case in zip(settled, cases, strict=True)
         ]
+        # Those who are told are known before those who observe one of them: a command names some of the sides at most.
+        await facts.read_authorities(
+            {one for s, case in filter(None, changed) for one in readers_of(case, s.history[-1])}
+        )
+        told = [self._told(*one, facts) if one else {} for one in changed]
         await facts.read_authorities({reader for readers in told for reader in readers})
         return [
             s if isinstance(s, Later) else self._answer(c, s, case, readers, facts)

@@ -51,6 +51,7 @@ from tests.unit.samples import (
     SYSTEM_OF,
     accept,
     authority,
+    close,
     command,
     history_until,
     reply,
@@ -71,11 +72,13 @@ class MemoryStore:
         self.known: dict[str, Authority] = dict(KNOWN)
         self.area = AREA
         self.fold = Fold()
+        self.looked_up = 0
 
     async def cut_off(self, systems: Iterable[str]) -> frozenset[str]:
         return frozenset(self.suspended.intersection(systems))
 
     async def authorities(self, ids: Iterable[str]) -> dict[str, Authority]:
+        self.looked_up += 1
         return {number: self.known[number] for number in ids if number in self.known}
 
     async def areas(self, codes: Iterable[str]) -> dict[str, Area]:
@@ -218,6 +221,40 @@ async def test_an_observer_sees_a_summary_of_what_happens_and_no_more() -> None:
     assert isinstance(summary, CaseUpdate)
     assert summary.case.summary
     assert (summary.case.questions, summary.case.particulars, summary.case.comment) == ((), None, None)
+
+
+@pytest.mark.parametrize("side", [SENDER, RECIPIENT])
+async def test_whoever_observes_a_side_hears_of_what_the_other_does_and_of_what_comes_by_itself(side: str) -> None:
+    """Each command by itself: what a group names of a case may be one side of it, or none."""
+    store = MemoryStore()
+    store.known[side] = authority(side, access={AREA.code: Access(linked=(STRANGER,))})
+    desk = desk_of(store)
+    number = await _sent(desk)
+    case = case_from(number, store.cases.history(number))
+    assert case
+    assert case.acceptance_due
+    past = case.acceptance_due - timedelta(days=365)  # as if it had been sent so long ago
+    store.cases.documents[number] = [{**store.cases.history(number)[0], "acceptance_due": past}]
+    told = {"overdue": await _by_itself(desk, own.TimePassed(case=number, kind="acceptance", due=past), "overdue")}
+    for action, by in (("message", SENDER), ("accept", RECIPIENT), ("message", RECIPIENT), ("reply", RECIPIENT)):
+        body = accept(propose_date=date.max) if action == "accept" else ACTIONS[action](by)
+        told[f"{action} of {by}"] = await _one(desk, _of(number, body), SYSTEM_OF[by], f"{action} of {by}")
+    told["close"] = await _one(desk, _of(number, close()), SYSTEM_OF[SENDER], "close")
+    assert [what for what, answer in told.items() if STRANGER not in {view.reader for view in answer.views}] == []
+
+
+@pytest.mark.parametrize(("linked", "looked_up"), [((), 2), ((STRANGER,), 3)], ids=["by nobody", "by somebody"])
+async def test_being_observed_costs_a_group_one_look_up_and_being_observed_by_nobody_none(
+    linked: tuple[str, ...], looked_up: int
+) -> None:
+    """Those whom the commands name are looked up, then who else is told, then who observes."""
+    store = MemoryStore()
+    store.known[SENDER] = authority(SENDER, access={AREA.code: Access(linked=linked)})
+    desk = desk_of(store)
+    number = await _sent(desk)
+    before = store.looked_up
+    await _one(desk, _of(number, accept(propose_date=date.max)), SYSTEM_OF[RECIPIENT], "accept")
+    assert store.looked_up - before == looked_up
 
 
 async def test_what_is_kept_for_later_is_shown_to_nobody_else() -> None:
