@@ -2,9 +2,10 @@
 
 The folder is no part of a database's backup: whoever has an old backup, and not the folder, can read nothing personal.
 A month's key is wrapped (RFC 3394) by the root key, which a deployment keeps in a file or a secret store. Replicas
-share the folder; the first that needs a month's key makes it.
+share the folder; the first that needs a month's key makes it. Nobody seals by a key that a loss of power could undo.
 """
 
+import errno
 import os
 import secrets
 import time
@@ -60,6 +61,7 @@ class KeyFolder:
             key = self._unwrapped((self._file(month)).read_bytes())
         except FileNotFoundError as error:
             raise NoKey(month) from error
+        self._flush()  # another replica may just have made it
         self._at_hand[month] = (time.monotonic(), key)
         return key
 
@@ -79,8 +81,11 @@ class KeyFolder:
 
     def destroy(self, month: str) -> None:
         """Destroy a month's key for ever. The mark comes first: a crash in between leaves no key half there."""
-        self._write_first(self._destroyed(month), b"")
-        self._file(month).unlink(missing_ok=True)
+        self._destroyed(month).touch(0o600)
+        self._flush()
+        for file in (self._file(month), *self._folder.glob(f"{month}.*.new")):
+            file.unlink(missing_ok=True)
+        self._flush()
         self._at_hand.pop(month, None)
 
     def rewrap(self) -> int:
@@ -89,6 +94,7 @@ class KeyFolder:
             wrapped = self._wrapped(self._unwrapped(self._file(month).read_bytes()))
             fresh = self._beside(self._file(month), wrapped)
             fresh.replace(self._file(month))
+        self._flush()
         return len(self.months())
 
     def _file(self, month: str) -> Path:
@@ -132,3 +138,14 @@ class KeyFolder:
             out.flush()
             os.fsync(out.fileno())
         return fresh
+
+    def _flush(self) -> None:
+        """Have the disk know which files are there: that it has what is in them says nothing of their names."""
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # as file systems say whose folders need no flushing
+                raise
+        finally:
+            os.close(folder)

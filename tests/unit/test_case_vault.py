@@ -1,9 +1,12 @@
 """What is personal in a case is read by those alone who have its key, and by nobody once that is destroyed."""
 
+import errno
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from stat import S_ISDIR
 from typing import Any
 
 import pytest
@@ -158,6 +161,76 @@ def test_a_destroyed_key_is_never_made_again(tmp_path: Path) -> None:
     keys.destroy(MONTH)
     keys.destroy(MONTH)
     assert (keys.made(MONTH), KeyFolder(tmp_path, [ROOT]).made(MONTH), keys.months()) == (None, None, [])
+
+
+@pytest.fixture
+def flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, bytes]]:
+    """The folder as it was each time when it was flushed: a loss of power leaves the last of them, or what came after.
+
+    A file system may put off links, names and what goes for seconds, whatever was flushed of a file's content.
+    """
+    kept, flush = [dict[str, bytes]()], os.fsync
+
+    def fsync(descriptor: int) -> None:
+        flush(descriptor)
+        if S_ISDIR(os.fstat(descriptor).st_mode):
+            kept.append({file.name: file.read_bytes() for file in tmp_path.iterdir()})
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return kept
+
+
+def test_a_months_key_outlasts_a_loss_of_power_before_anything_is_sealed_by_it(
+    tmp_path: Path, flushed: list[dict[str, bytes]]
+) -> None:
+    """Made anew it would be another one: what was sealed by the first could never be opened."""
+    key = KeyFolder(tmp_path, [ROOT]).made(MONTH)
+    (left,) = tmp_path.iterdir()
+    assert flushed[-1][left.name] == left.read_bytes()
+    flushed.append({})  # as if it had been another replica's, and not flushed yet
+    assert KeyFolder(tmp_path, [ROOT]).made(MONTH) == key
+    assert flushed[-1][left.name] == left.read_bytes()
+
+
+def test_a_key_that_is_wrapped_anew_or_destroyed_stays_so(tmp_path: Path, flushed: list[dict[str, bytes]]) -> None:
+    """Also after a loss of power; at no time is there neither a key nor the mark that it was destroyed."""
+    KeyFolder(tmp_path, [ROOT]).made(MONTH)
+    both = KeyFolder(tmp_path, [OTHER_ROOT, ROOT])
+    both.rewrap()
+    (left,) = tmp_path.iterdir()
+    assert flushed[-1] == {left.name: left.read_bytes()}
+    flushed[:] = flushed[-1:]
+    both.destroy(MONTH)
+    assert flushed[-1] == {f"{MONTH}.destroyed": b""}
+    assert [names for names in map(set, flushed[1:]) if f"{MONTH}.destroyed" not in names] == []
+    assert len(flushed) == 3
+
+
+def test_of_a_destroyed_key_no_copy_is_left_that_somebody_was_writing_when_he_crashed(tmp_path: Path) -> None:
+    """It is written beside its place first."""
+    keys = KeyFolder(tmp_path, [ROOT])
+    keys.made(MONTH)
+    (tmp_path / f"{MONTH}.7-0badcafe.new").write_bytes((tmp_path / f"{MONTH}.key").read_bytes())
+    keys.destroy(MONTH)
+    assert [file.name for file in tmp_path.iterdir()] == [f"{MONTH}.destroyed"]
+
+
+def test_a_file_system_that_cannot_flush_a_folder_keeps_keys_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any other fault is one."""
+    flush = os.fsync
+    faults = iter([errno.EINVAL, errno.EIO])
+
+    def fsync(descriptor: int) -> None:
+        if S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(next(faults), "of the folder")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert KeyFolder(tmp_path, [ROOT]).made(MONTH)
+    with pytest.raises(OSError, match="of the folder"):
+        KeyFolder(tmp_path, [ROOT]).made(MONTH)
 
 
 @pytest.mark.parametrize("roots", [[], [b"short"], [ROOT, b""]], ids=["none", "short", "an empty second"])
