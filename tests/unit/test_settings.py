@@ -1,17 +1,20 @@
 """Settings come from the environment, secrets from files that it names; neither is ever shown."""
 
 import os
+import re
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from services.casework.settings import Settings
 from services.chassis.settings import BrokerSettings
 from services.notifier.settings import Settings as NotifierSettings
 from services.registry.provisioner import Settings as ProvisionerSettings
 from services.registry.settings import Settings as RegistrySettings
+from services.translation.settings import Settings as TranslationSettings
 
 URL = "amqp://service.casework:opensesame@127.0.0.1:5672/imi"
 
@@ -100,11 +103,26 @@ def test_a_certificate_without_its_key_is_a_mistake(
         BrokerSettings.load()
 
 
-@pytest.mark.parametrize("kind", [RegistrySettings, ProvisionerSettings, Settings, NotifierSettings])
+KINDS = [RegistrySettings, ProvisionerSettings, Settings, TranslationSettings, NotifierSettings]
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_setting_is_documented(kind: type[BrokerSettings]) -> None:
     """Whoever runs a process finds each of its settings in docs/settings.md."""
-    documented = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
-    assert [name for name in kind.model_fields if f"`{name}`" not in documented] == []
+    assert [name for name in kind.model_fields if f"`{name}`" not in DOCUMENTED] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_default_can_be_typed_as_it_is_documented(kind: type[BrokerSettings]) -> None:
+    """A number or a period that is taken from docs/settings.md is the default."""
+    cells = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", DOCUMENTED, re.MULTILINE))
+    counted = {
+        name: of.default for name, of in kind.model_fields.items() if type(of.default) in (int, float, timedelta)
+    }
+    typed = {name: TypeAdapter(type(of)).validate_strings(cells[name]) for name, of in counted.items() if name in cells}
+    assert typed == {name: counted[name] for name in typed}
+    assert counted.keys() - typed.keys() <= {"http_port"}, "which shares its line"
 
 
 def test_a_process_says_which_release_it_is() -> None:
