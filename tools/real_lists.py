@@ -1,4 +1,6 @@
-"""The real lists in `../shared/data` as files that `imi` imports: `python -m tools.real_lists lau|bodies|nace OUT`.
+"""Published lists as files that `imi` imports: `python -m tools.real_lists lau|bodies|nace OUT`.
+
+The folder where they lie is named by IMI_LISTS (docs/bulk.md says which they are, and whose).
 
 `lau` and `bodies` write a CSV for each state that takes part (docs/bulk.md), `nace` the vocabulary of activities. The
 lists say nothing of languages, cities and contacts: an authority reads the official ones of its state, sits in what
@@ -8,6 +10,7 @@ bears its name, and is reached at an address that cannot exist.
 import argparse
 import csv
 import gzip
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +20,8 @@ from typing import Final
 
 from contracts.languages import LANGUAGES, OFFICIAL, REGIONS
 
-DATA: Final = Path(__file__).parents[2] / "shared" / "data"
+DATA: Final = Path(os.environ.get("IMI_LISTS") or Path(__file__).parents[2] / "shared" / "data")
+"""Where the lists lie."""
 UNITS: Final = DATA / "lau_2019_eea29.csv.gz"
 BODIES: Final = DATA / "publicbodies_it_de_gr_se_eu.csv.gz"
 ACTIVITIES: Final = DATA / "nace_rev2_24lang.csv.gz"
@@ -115,7 +119,7 @@ def main() -> int:
     parser.add_argument("--country", choices=list(OFFICIAL), help="only this state")
     chosen = parser.parse_args()
     if not DATA.is_dir():
-        print(f"{DATA} is missing", file=sys.stderr)
+        print(f"{DATA} is missing: IMI_LISTS names the folder where the lists lie", file=sys.stderr)
         return 1
     if chosen.what == "nace":
         write(activities(), chosen.out, ("code", *LANGUAGES))
