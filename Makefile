@@ -16,6 +16,7 @@ endif
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 18
+	@echo "RABBITMQ=4 with any of them: on RabbitMQ 4; attack, chaos, bench* and prove-* are on it unless RABBITMQ=3 is given"
 
 setup: ## make .venv from the lock, and see that RabbitMQ and MongoDB can be had
 	@PYTHON=$(PYTHON) deploy/local/setup.sh
@@ -55,7 +56,7 @@ mails-known: setup ## write again what e-mails are known to say: look at the dif
 test: setup ## all tests, against real servers
 	$(VENV)/pytest
 
-demo: setup ## a whole case between two authorities, told as it happens
+demo: setup ## four states join an empty exchange; two whole cases, told as they happen, with the e-mails
 	$(VENV)/python -m demo
 
 up: setup ## an exchange on this machine, until Ctrl-C
