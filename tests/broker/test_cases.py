@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -308,9 +309,11 @@ async def test_ones_own_cases_are_listed_in_pages_with_what_one_asks_for(peopled
         assert {head.state.code for head in mine.cases or ()} == {"closed"}
         nobody = ListCases(authority=peopled.ids["de-other"], user=HANDLER)
         assert (await players.systems["de-other"].do(nobody)).cases == ()
-        wrong = await sender.outcome(asked.model_copy(update={"after": "nonsense"}))
-        assert wrong.refused
-        assert wrong.refused.code == "bad-cursor"
+        before_all = urlsafe_b64encode(b'[true,"0001-01-01T00:00:00+14:00","0000-0000-0001"]').decode().rstrip("=")
+        for cursor in ("nonsense", before_all):
+            wrong = await sender.outcome(asked.model_copy(update={"after": cursor}))
+            assert wrong.refused
+            assert wrong.refused.code == "bad-cursor"
 
 
 async def test_the_scoreboard_equals_a_recount_and_the_operators_questions_are_the_operators(peopled: World) -> None:
