@@ -125,7 +125,7 @@ class Gathering:
             return Done()
 
         async def holds() -> bool:
-            return not self._stopping() and await self._waiting.holds(turn, self._clock())
+            return not self._stopping() and await self._waiting.holds(turn)
 
         letter = _letter(batch, together, needed)
         if isinstance(letter, Notices):

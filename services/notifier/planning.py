@@ -10,6 +10,7 @@ from pymongo import ReturnDocument, UpdateOne
 
 from services.chassis.mongo import Collection, Document
 from services.notifier.deadlines import LATE, Plan, Step
+from services.notifier.leases import NOW, ends
 from services.notifier.records import KEEP
 from services.notifier.soon import soon
 
@@ -17,7 +18,7 @@ _NEXT_AT: Final = {
     "$set": {
         "next_at": {"$cond": [{"$eq": ["$plan", []]}, "$$REMOVE", {"$min": "$plan.try_at"}]},
         "first_at": {"$cond": [{"$eq": ["$plan", []]}, "$$REMOVE", {"$min": "$plan.at"}]},
-        "over_at": {"$cond": [{"$eq": ["$plan", []]}, {"$ifNull": ["$over_at", "$$NOW"]}, "$$REMOVE"]},
+        "over_at": {"$cond": [{"$eq": ["$plan", []]}, {"$ifNull": ["$over_at", NOW]}, "$$REMOVE"]},
     },
 }
 """When the next step is to be tried, when it was planned, and since when there is none."""
@@ -77,23 +78,23 @@ class Deadlines:
         """Claim the case whose step has been due longest, or nothing when none is due that nobody else holds."""
         token = secrets.token_hex(8)
         found = await self._soon.find_one_and_update(
-            {"next_at": {"$lte": now}, "claimed_until": {"$not": {"$gt": now}}},
-            {"$set": {"claim": token, "claimed_until": now + self._lease}},
+            {"next_at": {"$lte": now}, "$expr": {"$not": [{"$gt": ["$claimed_until", NOW]}]}},
+            [{"$set": {"claim": token, "claimed_until": ends(self._lease)}}],
             sort=[("next_at", 1)],
             return_document=ReturnDocument.AFTER,
         )
         return _claim(dict(found)) if found else None
 
-    async def holds(self, claim: Claim, now: datetime, *, to_send: bool = True) -> bool:
+    async def holds(self, claim: Claim, *, to_send: bool = True) -> bool:
         """Renew the claim; say whether it stood, and the case is still in its version.
 
         From then on a step that is about `to_send` is begun: it is never told with others.
         """
-        change: Document = {"$set": {"claimed_until": now + self._lease}}
+        change: Document = {"claimed_until": ends(self._lease)}
         if to_send:
-            change["$addToSet"] = {"begun": claim.step.key}
+            change["begun"] = {"$setUnion": [{"$ifNull": ["$begun", []]}, [claim.step.key]]}
         mine = {"_id": claim.case, "claim": claim.token, "epoch": claim.epoch, "version": claim.version}
-        return (await self._collection.update_one(mine, change)).matched_count == 1
+        return (await self._collection.update_one(mine, [{"$set": change}])).matched_count == 1
 
     async def settle(self, claim: Claim) -> None:
         """End the claim, its step done for good; whatever version the case has meanwhile."""

@@ -82,14 +82,14 @@ class Steps:
 
     async def _wait(self, claim: Claim, waits: Waits, send_at: datetime) -> Verdict:
         """Have a step wait to be told with others; not one whose claim has passed on: its mail may have gone."""
-        if not await self._store.deadlines.holds(claim, self._clock(), to_send=False):
+        if not await self._store.deadlines.holds(claim, to_send=False):
             return NotOurs()
         await self._store.waiting.add([waits], send_at)
         return Done()
 
     def _errand(self, claim: Claim, due: Due) -> Errand:
         async def holds() -> bool:
-            return not self._stopping() and await self._store.deadlines.holds(claim, self._clock())
+            return not self._stopping() and await self._store.deadlines.holds(claim)
 
         step = claim.step
         return Errand(

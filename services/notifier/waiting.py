@@ -15,6 +15,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 from contracts.identity import derived_uuid
 from services.chassis.mongo import Database, Document
 from services.notifier.deadlines import LATE
+from services.notifier.leases import NOW, ends
 from services.notifier.letters import Due, Undeliverable
 from services.notifier.notices import Told
 from services.notifier.planning import Standing, fields_of, step_of
@@ -120,20 +121,21 @@ class Waiting:
 
     async def _attended(self, now: datetime) -> list[str]:
         """Return whom others attend to, or nobody may yet."""
-        return [str(found["_id"]) async for found in self._turns.find({"until": {"$gt": now}}, {"_id": 1})]
+        return [str(found["_id"]) async for found in self._turns.find({"$expr": {"$not": [_is_over(now)]}}, {"_id": 1})]
 
     async def _is_free(self, turn: Turn, now: datetime) -> bool:
-        mine = {"$set": {"token": turn.token, "until": now + self._lease}}
+        mine = {"$mergeObjects": ["$$ROOT", {"token": turn.token, "until": ends(self._lease)}]}
+        change = [{"$replaceWith": {"$cond": [_is_over(now), mine, "$$ROOT"]}}]
         try:
-            await self._soon_turns.update_one({"_id": turn.authority, "until": {"$lte": now}}, mine, upsert=True)
+            taken = await self._soon_turns.update_one({"_id": turn.authority}, change, upsert=True)
         except DuplicateKeyError:
             return False
-        return True
+        return taken.modified_count == 1 or taken.upserted_id is not None
 
-    async def holds(self, turn: Turn, now: datetime) -> bool:
+    async def holds(self, turn: Turn) -> bool:
         """Renew the turn, about to send; say whether it stood: to a majority of the database."""
         mine = {"_id": turn.authority, "token": turn.token}
-        renewed = await self._turns.update_one(mine, {"$set": {"until": now + self._lease}})
+        renewed = await self._turns.update_one(mine, [{"$set": {"until": ends(self._lease)}}])
         return renewed.matched_count == 1
 
     async def leave(self, turn: Turn, until: datetime | None = None) -> None:
@@ -205,6 +207,14 @@ class Waiting:
         )
         async for one in found:
             yield one["_id"]["kind"], one["_id"].get("stage", "notice"), one["due"], one["late"]
+
+
+def _is_over(now: datetime) -> Document:
+    """Say, as an expression, whether nobody attends to an authority any more, nor is it let alone.
+
+    Until when it is let alone whoever did so has said by its own clock, as with all that waits.
+    """
+    return {"$lte": ["$until", {"$cond": [{"$gt": ["$token", None]}, NOW, now]}]}
 
 
 def _these(waiting: Sequence[Waits]) -> Document:

@@ -82,7 +82,7 @@ async def test_who_is_let_alone_is_passed_over_and_its_notices_stay_as_they_are(
     assert second
     assert (first.authority, second.authority) == (AUTHORITY, ANOTHER)
     assert await store.waiting.take(NOW) is None
-    assert not await store.waiting.holds(first, NOW)
+    assert not await store.waiting.holds(first)
     third = await store.waiting.take(NOW + SECOND)
     assert third
     assert third.authority == AUTHORITY

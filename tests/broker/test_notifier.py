@@ -3,14 +3,15 @@
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
+from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aio_pika
 import pytest
@@ -32,7 +33,7 @@ from services.notifier.notices import Told
 from services.notifier.records import Email, Emails
 from services.notifier.sending import Pace, Sending
 from services.notifier.sentences import SENTENCES
-from services.notifier.smtp import Away, Server, couriers
+from services.notifier.smtp import Away, Reply, Server, Taken, couriers
 from services.notifier.store import Store
 from tests.unit.notifier.shown import calendars_of
 from tests.world import World
@@ -239,7 +240,7 @@ async def test_dates_that_come_while_a_mail_is_in_hand_lead_to_no_second_one(pos
     assert first
     await post.plan(case, 2, DUE)
     assert await post.store.deadlines.claim(DUE + timedelta(seconds=1)) is None
-    assert not await post.store.deadlines.holds(first, DUE)
+    assert not await post.store.deadlines.holds(first)
     await post.store.deadlines.settle(first)
     second = await post.store.deadlines.claim(DUE)
     assert second
@@ -250,13 +251,50 @@ async def test_a_lease_that_has_run_out_passes_on(post: Post) -> None:
     """What a dead replica held is taken up by another, and the dead one's word counts no more."""
     case = number()
     await post.plan(case, 1, DUE)
-    lost = await post.store.deadlines.claim(DUE)
-    taken = await post.store.deadlines.claim(DUE + HOUR)
+    lost = await Store(post.database, lease=timedelta(0)).deadlines.claim(DUE)
+    taken = await post.store.deadlines.claim(DUE)
     assert lost
     assert taken
     assert (lost.step, lost.token != taken.token) == (taken.step, True)
     await post.store.deadlines.settle(lost)
-    assert await post.store.deadlines.holds(taken, DUE + HOUR)
+    assert await post.store.deadlines.holds(taken)
+
+
+class Slow:
+    """Takes as long over each mail as another replica needs to look what there is to send."""
+
+    def __init__(self, other: Callable[[], Awaitable[None]]) -> None:
+        self.mails: list[EmailMessage] = []
+        self._other = other
+
+    @asynccontextmanager
+    async def couriers(self) -> AsyncIterator[Self]:
+        """Open a connection."""
+        yield self
+
+    async def send(self, mail: EmailMessage, _address: str) -> Reply:
+        """Take a mail, in the end."""
+        await self._other()
+        self.mails.append(mail)
+        return Taken("250 kept")
+
+
+@pytest.mark.parametrize("what", ["a step", "a notice"])
+async def test_a_replica_whose_clock_is_ahead_sends_nothing_that_another_has_in_hand(post: Post, what: str) -> None:
+    """It is by the database's clock that a claim runs out, and a turn."""
+    if what == "a step":
+        await post.plan(number(), 1, DUE)
+    else:
+        await post.store.notice([Told("1", "message", number(), AUTHORITY)], DUE)
+
+    async def other() -> None:
+        await post.turn(DUE + timedelta(seconds=100))
+        post.now = DUE
+
+    slow, one_by_one = Slow(other), Pace(MINUTE, 10, 1, MINUTE, 2 * DAY)
+    post.now = DUE
+    await Sending(post.store, WRITER, HOLIDAYS, slow.couriers, one_by_one, clock=lambda: post.now).turn()
+    assert (len(slow.mails), len(post.mailbox.mails)) == (1, 0)
 
 
 async def test_a_repeat_after_a_crash_has_the_same_message_id(post: Post) -> None:
@@ -267,6 +305,7 @@ async def test_a_repeat_after_a_crash_has_the_same_message_id(post: Post) -> Non
     dying.emails = Dying(post.database["emails"])
     with pytest.raises(asyncio.CancelledError):
         await post.turn(DUE - 2 * DAY, dying)
+    await post.database["deadlines"].update_one({"_id": case}, {"$set": {"claimed_until": START}})  # it runs out
     await post.turn(DUE - 2 * DAY + HOUR)
     first, second = (str(mail["Message-ID"]) for mail in post.mailbox.mails)
     assert first == second
@@ -379,7 +418,7 @@ async def test_what_mails_entered_in_a_calendar_is_taken_away_once_the_case_need
 
 async def test_what_is_due_is_found_by_its_index(post: Post) -> None:
     """Looking for due cases reads an index that has only cases with something to come."""
-    query = {"next_at": {"$lte": DUE}, "claimed_until": {"$not": {"$gt": DUE}}}
+    query = {"next_at": {"$lte": DUE}, "$expr": {"$not": [{"$gt": ["$claimed_until", "$$NOW"]}]}}
     plan = await post.database["deadlines"].find(query).sort("next_at", 1).limit(1).explain()
     assert "'next_at_1'" in str(plan["queryPlanner"]["winningPlan"])
 

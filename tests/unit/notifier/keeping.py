@@ -71,7 +71,7 @@ class Keeping:
     async def claim(self, now: datetime) -> Claim | None:
         return Claim(CASE, 1, "token", self.steps.pop(0), self.tries, AREA, self.begun) if self.steps else None
 
-    async def holds(self, held: Claim | Turn, now: datetime, *, to_send: bool = True) -> bool:
+    async def holds(self, held: Claim | Turn, *, to_send: bool = True) -> bool:
         return self.stands()
 
     async def settle(self, claim: Claim) -> None:
