@@ -23,6 +23,8 @@ Sees = Literal["all", "not yet", "summary"]
 
 _ONE_SIDED: Final = frozenset({"drafted", "discarded", "approval-asked", "assigned", "answers-saved", "unblocked"})
 """What concerns those alone who did it, and whoever approves."""
+_BEFORE_SENT: Final = frozenset({"returned"})
+"""What an approver said to a sender: the other side was not there."""
 
 
 def sees(case: Case, reader: str) -> Sees:
@@ -56,6 +58,8 @@ def concerns(case: Case, entry: Entry, reader: str) -> bool:
     what, by = entry["what"], entry["by"] or case.sender.authority
     if what in _ONE_SIDED:
         return reader == by or (what == "approval-asked" and reader == case.approver)
+    if what in _BEFORE_SENT:
+        return reader in (by, case.sender.authority)
     return what != "attached" or reader == by or case.accepted_at is not None or sees(case, reader) == "all"
 
 
@@ -99,19 +103,20 @@ def view_of(case: Case, reader: str, entry: Entry, epoch: int, *, acting: bool =
         **head,
         questions=_items(case.questions, case.answers),
         rating=dict(case.rating) if case.rating else None,
-        remarks=tuple(_remark(remark, reader, may) for remark in case.remarks) or None,
+        remarks=tuple(_remark(remark, reader, may) for remark in case.remarks if _is_for(case, remark, reader)) or None,
         coordinators=case.coordinators or None,
         parent=case.parent,
         children=tuple(_child(child) for child in case.children) or None,
         files=tuple(_attached(file) for file in case.files if may == "all" and file.content) or None,
-        **(_own_side(case) if there else {}),
+        **(_own_side(case, may) if there else {}),
         **(_personal(case) if may == "all" else {}),
     )
 
 
-def _own_side(case: Case) -> dict[str, Any]:
-    kept = _items(case.kept_answers, case.kept_answers) or None
-    return {"handlers": case.handlers or None, "kept_answers": kept}
+def _own_side(case: Case, may: Sees) -> dict[str, Any]:
+    """A part that was split off may be answered before a recipient that took the case over has accepted it."""
+    kept = _items(case.kept_answers, case.kept_answers) if may == "all" else []
+    return {"handlers": case.handlers or None, "kept_answers": kept or None}
 
 
 def _personal(case: Case) -> dict[str, Any]:
@@ -121,6 +126,10 @@ def _personal(case: Case) -> dict[str, Any]:
         "reply_comment": _text(case.reply_comment),
         "correction": _correction(case.correction) if case.correction else None,
     }
+
+
+def _is_for(case: Case, remark: domain.Remark, reader: str) -> bool:
+    return remark.on not in _BEFORE_SENT or reader in (remark.by, case.sender.authority)
 
 
 def _remark(remark: domain.Remark, reader: str, may: Sees) -> Remark:

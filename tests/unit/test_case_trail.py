@@ -267,3 +267,22 @@ def test_before_acceptance_nobody_who_may_not_read_a_file_hears_that_it_came() -
     assert readers_of(told.case, told.history[-1]) == (SENDER, RECIPIENT)
     assert told.tries("accept", RECIPIENT)
     assert [what for _, what, _ in told.told(RECIPIENT)].count("attached") == 2
+
+
+def test_why_a_request_was_returned_stays_on_the_senders_side() -> None:
+    """The recipient, whom nothing had reached then, reads of it neither in its trail nor in the case."""
+    told = told_until(STORIES["approved"])
+    returned = told.history[1]
+    assert returned["what"] == "returned"
+    for reader, hears in ((SENDER, True), (RECIPIENT, False)):
+        assert ("returned" in [what for _, what, _ in told.told(reader)]) is hears
+        assert ("word-1" in told.shown(reader)) is hears
+    assert set(readers_of(told_until(STORIES["approved"], steps=2).case, returned)) == {SENDER}
+
+
+def test_who_takes_a_case_over_reads_the_answers_of_its_parts_once_it_has_accepted() -> None:
+    """They may be personal, and came while nobody had accepted."""
+    told = told_until((*ACCEPTED, ("split", RECIPIENT), (GONE, RECIPIENT), (PART_ANSWERED, "")))
+    assert told.shown(HU) == set()
+    assert told.tries("accept", HU)
+    assert f"word-{len(ACCEPTED) + 2}" in told.shown(HU)
