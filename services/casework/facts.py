@@ -10,6 +10,7 @@ from services.casework.case import Case
 from services.casework.history import case_from
 from services.casework.knowledge import Area, Authority, NotAtHand, Now
 from services.casework.store import Store
+from services.chassis.histories import bounded
 from services.chassis.public_holidays import PublicHolidays
 
 
@@ -81,7 +82,7 @@ class Facts:
             self.areas |= {code: found.get(code) for code in missing}
 
     async def read(self, missing: NotAtHand) -> None:
-        """Read what a decision asked for."""
+        """Read what a decision asked for. Raises `TooMuch` when that of the whole group cannot be held at once."""
         match missing.kind:
             case "authority":
                 await self.read_authorities([str(missing.key[0])])
@@ -92,6 +93,8 @@ class Facts:
             case "case":
                 number = str(missing.key[0])
                 self.cases[number] = case_from(number, await self.store.history(number))
+                if len(self.cases) > 1:  # those that several commands ask for
+                    bounded(sum(one.size for one in self.cases.values() if one))
             case "holidays":
                 state, region, first, last = missing.key
                 self.look_up([(str(state), str(region) or None)], range(int(first), int(last)))

@@ -9,7 +9,7 @@ from typing import Final
 from contracts import own
 from contracts.calendar import years_around
 from contracts.case import CaseView, Republished
-from contracts.casework import CHANGES, RepublishCases
+from contracts.casework import CHANGES, RepublishCases, ShowCase, ShowFile, ShowTrail, TraceCase
 from contracts.dates import Dates
 from contracts.identity import case_id, derived_uuid
 from contracts.inbox import CaseUpdate, View
@@ -46,6 +46,7 @@ _TOLD_TO_PARENT: Final = frozenset(
     {"replied", "clarified", "decided", "closed", "withdrawn", "refused", "forwarded", "rerouted", "corrected"}
 )
 _NAMED: Final = ("authority", "recipient", "to")
+_OF_ONE_CASE: Final = (ShowCase, ShowFile, ShowTrail, TraceCase)
 
 
 class CaseDesk:
@@ -61,9 +62,10 @@ class CaseDesk:
     async def __call__(self, commands: Sequence[Command]) -> Sequence[Answer | Later]:
         """Decide on a group of commands with one write for each case, and return what is to be told."""
         changes = [isinstance(c.body, (*CHANGES, *own.OWN)) for c in commands]
+        await self._store.cases.weigh([c.body.case for c in commands if isinstance(c.body, _OF_ONE_CASE)])
         changing = list(compress(commands, changes))
         changed = iter(await self._change(changing) if changing else ())
-        # What changes nothing is answered side by side.
+        # What changes nothing is answered side by side, as far as all that is read for it may be held at once.
         asking = [self._answer_to(c) for c, is_change in zip(commands, changes, strict=True) if not is_change]
         answered = iter(await asyncio.gather(*asking))
         return [next(changed if is_change else answered) for is_change in changes]
@@ -75,7 +77,7 @@ class CaseDesk:
 
     async def _republish(self, command: Command, asked: RepublishCases) -> Answer:
         """Tell the last change of cases again, to whoever did it too: under the same ids as ever in this epoch."""
-        page = await self._store.changed_since(asked.since, asked.after or "", asked.limit)
+        page, more = await self._store.changed_since(asked.since, asked.after or "", asked.limit)
         facts = Facts.at(self._store, self._holidays, _now(), self._settings.day)
         cases = [(case, Settled(history)) for number, history in page if (case := self._store.fold(number, history))]
         for case, _ in cases:
@@ -90,7 +92,7 @@ class CaseDesk:
             if facts.knows(reader)
         )
         events = tuple(self._dates(case, settled, command.traceparent) for case, settled in cases)
-        following = {"next": page[-1][0]} if len(page) == asked.limit else {}
+        following = {"next": page[-1][0]} if more else {}
         republished = Republished(cases=len(cases), messages=len(updates))
         return Answer(done(command, republished=republished, **following), updates, events)
 

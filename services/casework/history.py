@@ -13,6 +13,8 @@ from pydantic_core import to_json
 
 from services.casework.case import ANSWERED, ENDED, Case, Child, Correction, Entry, File, Remark, Side, Values
 
+REMEMBERED: Final = 8 * 1024 * 1024
+"""Bytes of cases as they are stored that a `Fold` remembers: of some thousand, or of one with files."""
 _APART: Final = frozenset({"sealed", "personal"})
 """What of an entry is not stored in the clear, and what it is once it is opened."""
 
@@ -42,9 +44,11 @@ class Fold:
     What was told last of each case is remembered, and goes on from there when its history has grown.
     """
 
-    def __init__(self, remembered: int = 1_000) -> None:
-        """Remember so many cases."""
+    def __init__(self, remembered: int = 1_000, size: int = REMEMBERED) -> None:
+        """Remember so many cases, of so many bytes together."""
         self._remembered = remembered
+        self._size = size
+        self._held = 0
         self._told: dict[str, tuple[Case, Entry, int]] = {}
 
     def __call__(self, case_id: str, history: Sequence[Entry]) -> Case | None:
@@ -53,11 +57,16 @@ class Fold:
             return None
         told = self._continued(case_id, history) or case_from(case_id, history)
         assert told
-        self._told.pop(case_id, None)
+        self._forget(case_id)
         self._told[case_id] = told, history[-1], _readable(history)
-        if len(self._told) > self._remembered:
-            del self._told[next(iter(self._told))]  # which nobody has asked for since
+        self._held += told.size
+        while len(self._told) > self._remembered or self._held > self._size:
+            self._forget(next(iter(self._told)))  # which nobody has asked for since
         return told
+
+    def _forget(self, case_id: str) -> None:
+        case, *_ = self._told.pop(case_id, (None,))
+        self._held -= case.size if case else 0
 
     def _continued(self, case_id: str, history: Sequence[Entry]) -> Case | None:
         """Go on from what was told, if this begins as that did, and not less of it can be read by now.

@@ -1,5 +1,6 @@
 """Commands that change nothing: one's own cases, a case, its trail, the scoreboard; and what the operator checks."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping
@@ -38,6 +39,10 @@ from services.chassis.chain import broken_at
 from services.chassis.desk import Answer, done, refused
 from services.chassis.intake import Command
 
+LISTED_AT_ONCE: Final = 10
+"""Cases of a list that are held at once: of one list at a time so many, and of each its head is kept."""
+_LISTED: Final = {"history.sealed": 0, "refused": 0}
+"""What of a case is left out of a list: a head has nothing of it."""
 MOST_LINES: Final = 1_000
 """Lines of a scoreboard in one answer: thirty states in thirty areas, and each state's own."""
 _PLACE: Final = TypeAdapter(tuple[StrictBool, Moment, CaseId])
@@ -57,6 +62,7 @@ class Questions:
         self._settings = settings
         self._sweeper = sweeper
         self._scoreboard = scoreboard
+        self._listing = asyncio.Lock()
 
     async def __call__(self, command: Command) -> Answer:
         """Answer one; nothing is remembered of it."""
@@ -99,12 +105,16 @@ class Questions:
         except BadCursor:
             return Answer(refused(command, Refusal("bad-cursor", "after")))
         order = [("open", -1), ("changed_at", -1), ("_id", -1)]
-        found = self._store.collection.find(conditions).sort(order).limit(asked.limit + 1)
-        documents = [document async for document in found]
-        page, following = documents[: asked.limit], len(documents) > asked.limit
-        heads = tuple(_head(one, asked.authority, self._settings.epoch) for one in page)
-        rest = {"next": _cursor(page[-1])} if following else {}
-        return Answer(done(command, reader=asked.authority, cases=heads, **rest))
+        found = self._store.collection.find(conditions, _LISTED, batch_size=LISTED_AT_ONCE).sort(order)
+        heads, rest, last = list[CaseHead](), dict[str, str](), None
+        async with self._listing, found.limit(asked.limit + 1) as documents:
+            async for document in documents:
+                if last and len(heads) == asked.limit:
+                    rest = {"next": last}
+                    break
+                heads.append(_head(document, asked.authority, self._settings.epoch))
+                last = _cursor(document)
+        return Answer(done(command, reader=asked.authority, cases=tuple(heads), **rest))
 
     async def _show(self, command: Command, asked: ShowCase) -> Answer:
         history = await self._store.history(asked.case)

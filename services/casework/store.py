@@ -17,7 +17,7 @@ from services.casework.knowledge import Access, Area, Authority
 from services.casework.scores import facts_of
 from services.chassis.copies import tally_of, total
 from services.chassis.counting import MARK
-from services.chassis.histories import Histories, History, Sealer
+from services.chassis.histories import HELD, Histories, History, Sealer
 from services.chassis.mongo import Database, Document
 from services.chassis.readmodel import ReadModel, Thing
 
@@ -56,11 +56,21 @@ class Store:
         """Return the history of one case; of one that is not there, nothing."""
         return await self.cases.history(number)
 
-    async def changed_since(self, moment: datetime, after: str, at_most: int) -> list[tuple[str, History]]:
-        """Return numbers and histories of cases that have changed since then, so many after a place in their order."""
+    async def changed_since(self, moment: datetime, after: str, at_most: int) -> tuple[list[tuple[str, History]], bool]:
+        """Return numbers and histories of cases that have changed since then, and whether there may be more.
+
+        After a place in their order so many, or as many as may be held at once.
+        """
         wanted = {"_id": {"$gt": after}, "changed_at": {"$gte": moment}}
-        found = self.collection.find(wanted, {"history": 1, "secret": 1}).sort("_id", 1).limit(at_most)
-        return [(str(one["_id"]), self.cases.opened(one)) async for one in found]
+        fields = {"history": 1, "secret": 1, "bytes": {"$bsonSize": "$$ROOT"}}
+        page, weight = list[tuple[str, History]](), 0
+        async with self.collection.find(wanted, fields).sort("_id", 1).limit(at_most) as found:
+            async for one in found:
+                page.append((str(one["_id"]), self.cases.opened(one)))
+                weight += one["bytes"]
+                if weight > HELD:
+                    return page, True
+        return page, len(page) == at_most
 
     async def systems(self) -> list[str]:
         """Return the ids of the connected systems."""

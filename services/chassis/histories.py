@@ -8,6 +8,7 @@ written where the document would be that the command would have made: a *tombsto
 What a `Sealer` seals in an entry is chained as it is stored: a chain holds even when nobody can open it any more.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,9 +29,17 @@ Entry = Mapping[str, Any]
 History = tuple[Entry, ...]
 
 TOMBSTONES_KEPT: Final = timedelta(days=30)
+HELD: Final = 2 * 1024 * 1024
+"""Bytes of documents that a group of commands may rest on, each as often as one rests on it; of one command, whatever.
+
+What is told of them all is made before any of it goes out: of one byte there may be thirty by then.
+"""
 REFUSALS_KEPT: Final = 100
 """Refused commands that a document remembers; the oldest are forgotten first."""
 _ATTEMPTS: Final = 50
+_BYTES: Final = "bytes"
+_WEIGHED: Final[Document] = {_BYTES: {"$bsonSize": "$$ROOT"}}
+_DECIDED_ON: Final[Document] = {"history": 1, "refused": 1, "rev": 1, "secret": 1, **_WEIGHED}
 _DUPLICATE_KEY: Final = 11000
 
 
@@ -82,6 +91,10 @@ class Sealer(Protocol):
         """Return an entry as it is to be stored, and the document's secret from then on: none, to destroy it."""
 
 
+class TooMuch(Exception):
+    """What these commands rest on is more than may be held at once: they have to come in smaller groups."""
+
+
 class Contention(TryAgain):
     """Others changed the same documents at every attempt."""
 
@@ -106,6 +119,14 @@ class Histories:
         found = await self._collection.find_one({"_id": document_id}, {"history": 1, "secret": 1})
         return self.opened(found) if found else ()
 
+    async def weigh(self, document_ids: Sequence[str]) -> None:
+        """Raise `TooMuch` when these documents, each as often as it is named, are more than may be held at once."""
+        if len(document_ids) > 1:
+            named, weight = Counter(document_ids), 0
+            async with self._collection.find({"_id": {"$in": sorted(named)}}, _WEIGHED) as found:
+                async for one in found:
+                    weight = bounded(weight + one[_BYTES] * named[one["_id"]])
+
     def opened(self, document: Mapping[str, Any]) -> History:
         """Return the history of a document as it was read: opened as far as there is a key."""
         return tuple(_opened(self._sealer, str(document["_id"]), document.get("secret"), document.get("history", ())))
@@ -120,7 +141,8 @@ class Histories:
         """Decide on all commands, write once for each document, and return the results in the commands' order.
 
         `place` names the document that a command changes, `own_place` the one that it would make. A command that
-        was decided before gets the same result again. Raises `Contention` after many attempts.
+        was decided before gets the same result again. Raises `Contention` after many attempts, and `TooMuch`; some may
+        have been decided by then.
         """
         results: dict[int, Settled | Later] = {}
         todo, reused = list(enumerate(commands)), frozenset[str]()
@@ -140,10 +162,14 @@ class Histories:
         place: Callable[[Command], str],
         own_place: Callable[[Command], str],
     ) -> dict[str, Document]:
-        wanted = {place(c) for c in commands} | {own_place(c) for c in commands}
-        fields = {"history": 1, "refused": 1, "rev": 1, "secret": 1}
-        found = self._collection.find({"_id": {"$in": sorted(wanted)}}, fields)
-        return {str(document["_id"]): dict(document) async for document in found}
+        named = Counter(one for c in commands for one in {place(c), own_place(c)})
+        documents, weight = dict[str, Document](), 0
+        async with self._collection.find({"_id": {"$in": sorted(named)}}, _DECIDED_ON) as found:
+            async for document in found:
+                if len(commands) > 1:
+                    weight = bounded(weight + document[_BYTES] * named[document["_id"]])
+                documents[str(document["_id"])] = dict(document)
+        return documents
 
     async def _write(self, group: "_Group", reused: frozenset[str]) -> tuple[set[str], frozenset[str]]:
         """Return the documents whose write must be decided anew, and the command keys that stand elsewhere."""
@@ -166,6 +192,13 @@ class Histories:
         if error.details["writeConcernErrors"] or any(one["code"] != _DUPLICATE_KEY for one in errors):
             raise error
         return {drafts[one["index"]].id for one in errors}
+
+
+def bounded(weight: int) -> int:
+    """Return so many bytes of documents. Raises `TooMuch` when a group may not rest on as many."""
+    if weight > HELD:
+        raise TooMuch
+    return weight
 
 
 def _keys_elsewhere(error: BulkWriteError) -> frozenset[str]:

@@ -28,6 +28,8 @@ Queues = Callable[[], Awaitable[Iterable[str]]]
 
 GROUP = 100
 PREFETCH_IN_ALL = 400
+UNCONFIRMED = 4 * 1024 * 1024
+"""Bytes of messages that may wait for the broker's confirms when the next group is begun."""
 LOOK_FOR_QUEUES_EVERY = 0.5
 LONGEST_LET_BE = 60.0
 """Seconds for which a queue is not tried again that ended the connection when it was: twice as long each time."""
@@ -90,6 +92,7 @@ class Serving:
         self._in_hand = 0
         self._since: float | None = None
         self._tasks: set[asyncio.Future[None]] = set()
+        self._sending: dict[asyncio.Future[None], int] = {}
         self._broken = asyncio.Event()
         self._error: BaseException | None = None
         session.on_cancelled(self._forget)
@@ -229,20 +232,34 @@ class Serving:
                 metrics.GROUP_SIZE.observe(len(group))
                 self._since, begun = min(delivery.taken_at for delivery in group), time.monotonic()
                 with stages.handling(self._since):
-                    results = await self._handle_patiently(group)
+                    await self._handle_patiently(group)
                 self._waiting.took(time.monotonic() - begun)
                 self._since = None
-                self._spawn(self._send(list(zip(group, results, strict=True))))
 
-    async def _handle_patiently(self, group: Sequence[Delivery]) -> Sequence[Result]:
+    async def _handle_patiently(self, group: Sequence[Delivery]) -> None:
+        """Handle a group, and have what comes of it sent; one that cannot be handled together, half by half."""
+        half, results = len(group) // 2, list[Result]()
         try:
-            return await outlast(lambda: self._handle(group))
+            results += await outlast(lambda: self._handle(group))
         except (Impatient, *BROKEN):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the others
-            if len(group) > 1:
-                return [(await self._handle_patiently([delivery]))[0] for delivery in group]
-            return [Handled([_park(group[0], type(error).__name__, where(error), place_of(error))])]
+            if not half:
+                results += [Handled([_park(group[0], type(error).__name__, where(error), place_of(error))])]
+        if results:
+            await self._have_sent(list(zip(group, results, strict=True)))
+            return
+        # Not before the error is gone: with it goes all that had been read for the whole.
+        await self._handle_patiently(group[:half])
+        await self._handle_patiently(group[half:])
+
+    async def _have_sent(self, group: Sequence[tuple[Delivery, Result]]) -> None:
+        """Have it sent while the next group is handled, unless so much waits for the broker that none may be begun."""
+        sending = self._spawn(self._send(group))
+        self._sending[sending] = sum(len(o.body) for _, one in group if isinstance(one, Handled) for o in one.outgoing)
+        sending.add_done_callback(self._sending.pop)
+        while sum(self._sending.values()) > UNCONFIRMED:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
 
     async def _send(self, group: Sequence[tuple[Delivery, Result]]) -> None:
         done = [(delivery, result) for delivery, result in group if isinstance(result, Handled)]

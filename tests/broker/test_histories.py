@@ -17,7 +17,18 @@ from deploy.local.addresses import Addresses
 from deploy.local.servers import servers
 from services.chassis import mongo
 from services.chassis.delivery import Later
-from services.chassis.histories import TOMBSTONES_KEPT, Change, Decide, Decision, Histories, History, Refuse, Settled
+from services.chassis.histories import (
+    HELD,
+    TOMBSTONES_KEPT,
+    Change,
+    Decide,
+    Decision,
+    Histories,
+    History,
+    Refuse,
+    Settled,
+    TooMuch,
+)
 from services.chassis.intake import Command
 from services.chassis.mongo import Collection, Document
 
@@ -351,3 +362,20 @@ def _check(told: list[tuple[Command, Settled]], stored: Mapping[str, Document]) 
         assert {result.refusal is None for result in results} == {expected}, "done for all, or refused for all"
         if rivals[key] == 1:
             assert all(result == results[0] for result in results), "one result"
+
+
+async def test_what_is_too_much_to_hold_is_refused_to_a_group_and_not_to_a_command(database: mongo.Database) -> None:
+    """A document counts as often as a command rests on it: each is told what is in it."""
+    histories = writer(database)
+    for place in ("a", "b"):
+        await one(histories, note(place, "x" * (HELD * 3 // 10)))
+    await one(histories, note("large", "x" * HELD))
+    await one(histories, note("large"))
+    assert len(await settle(histories, [note("a"), note("c"), note("d")])) == 3
+    for places in (("a", "b"), ("a", "a"), ("c", "large")):
+        with pytest.raises(TooMuch):
+            await settle(histories, [note(place) for place in places])
+        with pytest.raises(TooMuch):
+            await histories.weigh(places)
+    await histories.weigh(["large"])
+    await histories.weigh(["a", "c", "nothing"])

@@ -6,7 +6,8 @@ the broker's end of the connection. Each `pass_` lets one thing happen, so that 
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any, ClassVar, Final, cast
 
 from pymongo import ReplaceOne
@@ -111,11 +112,16 @@ class _Seen:
     def with_options(self, **_: Any) -> "_Seen":
         return self
 
-    async def find(self, wanted: Mapping[str, Any], _fields: object) -> AsyncIterator[dict[str, Any]]:
+    def find(
+        self, wanted: Mapping[str, Any], _fields: object
+    ) -> AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]:
+        return aclosing(self._found(wanted["_id"]["$in"]))
+
+    async def _found(self, keys: Iterable[str]) -> AsyncGenerator[dict[str, Any]]:
         await self._gates.stand("read")
-        for key in wanted["_id"]["$in"]:
+        for key in keys:
             if key in self._documents.stored:
-                yield dict(self._documents.stored[key])
+                yield {**self._documents.stored[key], "bytes": 1}
 
     async def bulk_write(self, operations: Sequence[Any], *, ordered: bool) -> BulkWriteResult:
         """Write each by itself, in whichever order the gates are passed: that is what not ordered means."""

@@ -18,6 +18,9 @@ class MemoryHistories:
         """What is there."""
         return tuple(self.documents.get(place, ()))
 
+    async def weigh(self, document_ids: Sequence[str]) -> None:
+        """Whatever these weigh: there is room for it."""
+
     async def settle(
         self,
         commands: Sequence[Command],

@@ -87,10 +87,11 @@ class MemoryStore:
     async def history(self, number: str) -> History:
         return self.cases.history(number)
 
-    async def changed_since(self, moment: datetime, after: str, at_most: int) -> list[tuple[str, History]]:
+    async def changed_since(self, moment: datetime, after: str, at_most: int) -> tuple[list[tuple[str, History]], bool]:
         places = sorted(place for place in self.cases.documents if place > after)[:at_most]
         histories = [(place, self.cases.history(place)) for place in places]
-        return [(place, history) for place, history in histories if history and history[-1]["at"] >= moment]
+        changed = [(place, history) for place, history in histories if history and history[-1]["at"] >= moment]
+        return changed, len(changed) == at_most
 
     async def rules(self, area: str, version: int) -> AreaRules:
         return self.area.rules

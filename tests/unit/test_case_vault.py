@@ -266,6 +266,20 @@ def test_a_case_that_goes_on_is_what_it_would_be_told_anew(
         assert fold(CASE, some) == case_from(CASE, some)
 
 
+def test_of_large_cases_fewer_are_remembered() -> None:
+    """As many as have so many bytes together; those that were asked for last."""
+    fold = Fold(size=100_000)
+    for number in range(9):
+        history = [{**entry(), **SENT, "sealed": bytes(20_000), LINK: "0"}]
+        told = fold(str(number), history)
+        assert told == case_from(str(number), history)
+        assert fold(str(number), history) is told
+    assert list(fold._told) == ["5", "6", "7", "8"]
+    assert fold("large", [{**entry(), **SENT, "sealed": bytes(200_000), LINK: "0"}])
+    assert fold._told == {}
+    assert fold._held == 0
+
+
 def test_what_was_remembered_of_a_case_is_not_told_once_its_key_is_gone(tmp_path: Path) -> None:
     """Also where the last entry says nothing personal, and the history is else the same."""
     said = [{**entry(personal={"comment": {"text": PLANTED}}), **SENT}, entry("unblocked"), entry("unblocked")]

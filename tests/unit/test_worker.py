@@ -15,6 +15,7 @@ from services.chassis.bus import Outgoing, Session, Take
 from services.chassis.deaf import DEAF_AFTER, FORGOTTEN_AFTER, TRIED_EVERY, Deaf
 from services.chassis.delivery import Delivery, Handled, Later, Result
 from services.chassis.faults import Impatient
+from services.chassis.histories import TooMuch
 from services.chassis.serving import LONGEST_LET_BE, Serving, Tried
 from services.chassis.worker import Worker
 from tests.unit.deliveries import FakeSession
@@ -140,6 +141,54 @@ async def test_a_message_that_cannot_be_handled_is_parked_and_the_rest_of_its_gr
         assert parked.body == b"poison"
         assert (parked.headers["imi-reason"], parked.headers["imi-queue"]) == ("ValueError", LANE)
         assert SECRET not in str(parked.headers)
+
+
+async def test_what_cannot_be_handled_together_is_handled_in_smaller_groups_and_keeps_its_order() -> None:
+    """Half by half: of one that is refused as too much no more is held at once than of the largest that is not."""
+    groups: list[list[bytes]] = []
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        if len(group) > 3:
+            raise TooMuch
+        groups.append([delivery.message.body for delivery in group])
+        return await echo(group)
+
+    async with Running(handle) as running:
+        crowd = [str(n).encode() for n in range(10)]
+        await running.session.deliver(LANE, *crowd)
+        await running.idle()
+        assert running.bodies("views") == crowd
+    assert [one for group in groups for one in group] == crowd
+    assert {len(group) for group in groups} == {2, 3}
+
+
+async def test_nothing_more_is_handled_while_too_much_waits_for_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few messages are handled while those before them are under way; of large ones not as many as have come."""
+    monkeypatch.setattr(serving, "UNCONFIRMED", 4 * 10)
+    handled, confirming = list[bytes](), asyncio.Event()
+
+    async def handle(group: Sequence[Delivery]) -> Sequence[Result]:
+        if len(group) > 1:
+            raise TooMuch
+        handled.extend(delivery.message.body for delivery in group)
+        return await echo(group)
+
+    async with Running(handle) as running:
+        publish = running.session.real.publish
+
+        async def slowly(message: Outgoing) -> None:
+            await confirming.wait()
+            await publish(message)
+
+        monkeypatch.setattr(running.session.real, "publish", slowly)
+        await running.session.deliver(LANE, *[b"x" * 10] * 8)
+        await running.session.until(lambda: len(handled) == 5)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(handled) == 5
+        confirming.set()
+        await running.idle()
+        assert len(handled) == 8
 
 
 async def test_a_parked_message_keeps_what_is_certain_and_no_header_of_its_senders() -> None:
