@@ -24,7 +24,7 @@ from bench.plan import Player
 from contracts.topology import SERVICES, queues_of
 from deploy.local.exchange import exchange
 from deploy.local.rabbitmq import RabbitMQ
-from tests.attack import fuzz, identity, journal, reach, rights, volume
+from tests.attack import confusion, fuzz, identity, journal, reach, rights, volume
 from tests.attack.named import ATTACKER, VICTIM, Attack
 from tests.broker.management import purge
 from tests.world import World, populate
@@ -90,7 +90,8 @@ def main() -> int:
 
 
 def _named(world: World, _: Any, result: Result) -> None:
-    asyncio.run(_try_all(world, [*reach.ATTACKS, *identity.ATTACKS, *rights.ATTACKS, *journal.ATTACKS], result))
+    parts = (reach, identity, rights, confusion, journal)
+    asyncio.run(_try_all(world, [attack for part in parts for attack in part.ATTACKS], result))
 
 
 async def _try_all(world: World, attacks: list[Attack], result: Result) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -13,15 +14,15 @@ from contracts import casework, notifier, own, registry, translation
 from contracts.dates import AllDates
 from contracts.directory import AuthorityState, Provision
 from contracts.inbox import Views
-from contracts.types import Message
+from contracts.types import FreeText, Message, User
 from tests.attack.named import ATTACKER, VICTIM, Attack
 from tests.attack.shapes import valid_bodies
 from tests.broker.raw import Json, RawSystem, raw_system
-from tests.world import HANDLER, World
+from tests.world import AREA, HANDLER, HOLDER, World, details_of
 
 NOBODYS_CASE: Final = "0000-0000-0000"
-NOBODYS_AUTHORITY: Final = "HU-00000000"
-_OPERATORS: Final = {"operator-only", "not-your-authority"}
+NOBODY: Final = ("HU-00000000", "hu-nobody")
+"""An authority and a system that there are not."""
 
 
 def example(kind: type[Message]) -> Json:
@@ -47,7 +48,7 @@ async def _case_of_others(kind: type[Message], world: World) -> None:
             _said(await _asked(attacker, kind, {**body, "case": case})) for case in (number, NOBODYS_CASE)
         ]
         assert theirs == nobodys
-        assert theirs["status"] == "refused"
+        assert theirs["refused"]["code"] == "unknown-case"
 
 
 async def _in_anothers_name(kinds: Sequence[type[Message]], world: World) -> None:
@@ -60,21 +61,40 @@ async def _in_anothers_name(kinds: Sequence[type[Message]], world: World) -> Non
             for kind, body in zip(kinds, bodies, strict=True)
         )
         for kind, outcome in zip(kinds, await asyncio.gather(*asked), strict=True):
-            assert outcome["status"] == "refused", kind
-            assert outcome["refused"]["code"] in _OPERATORS, kind
+            assert outcome["refused"]["code"] == "not-your-authority", kind
             assert "case" not in outcome, kind
 
 
 async def _onboarding(kind: type[Message], world: World) -> None:
-    """A plain authority gets the same refusal for an authority that exists as for one that does not."""
+    """A plain authority is told that it is no coordinator, and nothing else: neither whom nor what there is."""
+    code = "not-its-coordinator" if kind is registry.Trail else "not-a-coordinator"
+    there = [(world.ids[name], name) for name in (VICTIM, "de-kammer")]
     async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
-        body = {**example(kind), "authority": world.ids[ATTACKER]}
-        said = []
-        for subject in (world.ids[VICTIM], NOBODYS_AUTHORITY):
-            named: Json = {name: subject for name in _SUBJECTS if name in kind.model_fields}
-            said.append(_said(await _asked(attacker, kind, {**body, **named})))
-        assert said[0] == said[1]
-        assert said[0]["status"] == "refused"
+        bodies = [_about(kind, *subject, by=world.ids[ATTACKER]) for subject in (*there, NOBODY)]
+        assert len({json.dumps(body) for body in bodies}) == len(bodies), "each names another"
+        said = [_said(await _asked(attacker, kind, body)) for body in bodies]
+        assert said[0]["refused"]["code"] == code
+        assert said == [said[0]] * len(said)
+
+
+def _about(kind: type[Message], authority: str, system: str, *, by: str) -> Json:
+    """A body by which a coordinator would do this to an authority or a system, as right as it can be for all others."""
+    said: Json = {
+        **dict.fromkeys(("applicant", "of", "to"), authority),
+        **dict.fromkeys(("request_coordinators", "linked"), ()),
+        **dict.fromkeys(("realm", "successor")),
+        "system": system,
+        "account": _account(system),
+        "acts_for": [authority],
+        "details": details_of("DE", "de", "Zahnärztekammer", (AREA,)).model_dump(mode="json", exclude_none=True),
+        "area": AREA,
+        "scope": {},
+    }
+    return {**example(kind), "authority": by, **{name: said[name] for name in said if name in kind.model_fields}}
+
+
+def _account(system: str) -> Json:
+    return {"system": system, "password_hash": password_hash("mine"), "languages": ["hu"]}
 
 
 async def _anothers_account(world: World) -> None:
@@ -82,11 +102,10 @@ async def _anothers_account(world: World) -> None:
     async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
         said = []
         for system in (VICTIM, "hu-nobody"):
-            account = {"system": system, "password_hash": password_hash("mine"), "languages": ["hu"]}
-            body = {"account": account, "user": HANDLER.model_dump()}
+            body = {"account": _account(system), "user": HANDLER.model_dump()}
             said.append(_said(await _asked(attacker, registry.RotateCredential, body)))
         assert said[0] == said[1]
-        assert said[0]["status"] == "refused"
+        assert said[0]["refused"]["code"] == "unknown-system"
     async with raw_system(world.url(VICTIM), VICTIM):
         pass
 
@@ -101,8 +120,25 @@ async def _own(kind: type[Message], world: World) -> None:
 async def _operators(kind: type[Message], world: World) -> None:
     async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
         outcome = await _asked(attacker, kind, example(kind))
-        assert outcome["status"] == "refused"
-        assert outcome["refused"]["code"] in _OPERATORS
+        assert outcome["refused"]["code"] == "operator-only"
+
+
+async def _agreed_before_acceptance(world: World) -> None:
+    """Who has not accepted a request reads none of its personal data, and not by agreeing that they are put right."""
+    holder = {"holder-name": FreeText(text="Put Right", language="hu")}
+    parties = {"authority": world.ids[VICTIM], "recipient": world.ids[ATTACKER]}
+    async with world.system(VICTIM) as asking, raw_system(world.url(ATTACKER), ATTACKER) as attacker:
+        case = (await asking.do(world.request(**parties))).case
+        assert case
+        about = {"case": case.id, "user": _ADMINISTRATOR}
+        await asking.do(casework.AskCorrection(authority=world.ids[VICTIM], particulars=holder, **about))
+        agreed = casework.ConsentCorrection(authority=world.ids[ATTACKER], **about)
+        for command in (agreed, *(kind(authority=agreed.authority, **about) for kind in _READING)):
+            outcome = await _asked(attacker, type(command), command.model_dump(mode="json"))
+            assert outcome["status"] == "done"
+        heard = json.dumps([body for _, body in attacker.received], ensure_ascii=False)
+        assert case.id in heard
+        assert not [one for one in (HOLDER, "Put Right", "1980-01-01", "Semmelweis") if one in heard]
 
 
 async def a_case(world: World) -> str:
@@ -123,9 +159,11 @@ def _said(outcome: Mapping[str, Any]) -> Json:
     return {key: value for key, value in outcome.items() if key != "command"}
 
 
+_ADMINISTRATOR: Final = User(id="administrator", role="data-administrator")
+_READING: Final = (casework.ShowCase, casework.ShowTrail)
 _COMMANDS: Final = {"casework": casework.COMMANDS, "registry": registry.COMMANDS, "notifier": notifier.COMMANDS}
-_SUBJECTS: Final = ("applicant", "subject", "of", "to", "target", "system")
-_CASE_COMMANDS: Final = [kind for kind in casework.COMMANDS if "case" in kind.model_fields]
+_CASE_COMMANDS: Final = [kind for kind in casework.COMMANDS if {"case", "authority"} <= kind.model_fields.keys()]
+"""What the operator alone may ask of a case is asked as nobody, and so stands in `_OPERATORS_ALONE`."""
 _OPERATORS_ALONE: Final = (
     registry.AppointCoordinator,
     registry.PutTerms,
@@ -169,6 +207,7 @@ ATTACKS: Final = [
         Attack(f"{kind.TYPE} by no operator", "the operator's rights", functools.partial(_operators, kind))
         for kind in _OPERATORS_ALONE
     ),
+    Attack("agree to a correction before acceptance", "personal data of a request", _agreed_before_acceptance),
     Attack("registry.rotate_credential.v1 for another's account", "to log in as the other", _anothers_account),
     *(
         Attack(f"{kind.TYPE} by a system", "what the exchange alone tells itself", functools.partial(_own, kind))

@@ -192,6 +192,20 @@ TWISTS: Final[Mapping[str, Twist]] = {
 }
 """What is done to a body, by name."""
 
+
+class Latin(str):
+    """Text of which each letter goes out as one byte: a client library sends UTF-8, who wants harm need not."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "latin-1", errors: str = "strict") -> bytes:
+        """Return its bytes."""
+        return super().encode("latin-1", errors)
+
+
+NO_UTF8: Final = Latin("\xff" * 255)
+"""As long as a property may be. Read as text, each byte is replaced by a character of three: longer than it may be."""
+
 _OPERATORS: Final = "casework.commands.operator"
 _PUT_TERMS: Final = "registry.put_terms.v1"
 _TRACE: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -242,5 +256,7 @@ PROPERTIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "for ever": {"expiration": "4294967295"},
     "of an application": {"app_id": "casework"},
     "correlated": {"correlation_id": "x" * 255},
+    "correlated by no UTF-8": {"correlation_id": NO_UTF8},
+    "of a type that is no UTF-8": {"message_type": NO_UTF8},
     "not to be kept": {"delivery_mode": 1},
 }

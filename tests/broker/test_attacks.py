@@ -3,13 +3,13 @@
 import pytest
 
 from bench.measure import programs
-from tests.attack import fuzz, identity, journal, reach, rights
+from tests.attack import confusion, fuzz, identity, journal, reach, rights
 from tests.attack.named import ATTACKER, Attack
 from tests.world import World
 
 pytestmark = pytest.mark.servers
 
-ATTACKS = [*reach.ATTACKS, *identity.ATTACKS, *rights.ATTACKS, *journal.ATTACKS]
+ATTACKS = [*reach.ATTACKS, *identity.ATTACKS, *rights.ATTACKS, *confusion.ATTACKS, *journal.ATTACKS]
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[attack.name for attack in ATTACKS])
