@@ -1,6 +1,7 @@
 """What the processes of an exchange use, as the kernel counts it (proc(5))."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final, Self
 
 _PROC: Final = Path("/proc")
 _TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+_PEAK: Final = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 _PROGRAMS: Final = {"beam.smp": "rabbitmq", "mongod": "mongodb", "flow": "flow"}
 
 
@@ -34,6 +36,12 @@ class Usage:
         return {name: round(1000 * seconds / max(things, 1), 3) for name, seconds in used.items()}
 
 
+def peaks(pids: Mapping[str, int]) -> dict[str, int]:
+    """Return the most bytes of memory that each of these processes ever had. One that has ended is left out."""
+    found = {name: _PEAK.search(_read(pid, "status")) for name, pid in pids.items()}
+    return {name: int(peak[1]) * 1024 for name, peak in found.items() if peak}
+
+
 def programs() -> dict[str, int]:
     """Return the process ids of the programs that run under this process's children, by what they are."""
     parents = {pid: int(fields[1]) for pid, fields in _processes()}
@@ -50,10 +58,16 @@ def _processes() -> Iterator[tuple[int, list[str]]]:
 
 def _stat(pid: int) -> list[str]:
     """Return what follows the name, which may have blanks in it: state, parent, ..."""
+    stat = _read(pid, "stat")
+    return stat.rsplit(")", 1)[1].split() if stat else []
+
+
+def _read(pid: int, name: str) -> str:
+    """Return what the kernel says of a process; nothing once it has ended."""
     try:
-        return (_PROC / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()
+        return (_PROC / str(pid) / name).read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return []
+        return ""
 
 
 def _name(pid: int) -> str | None:

@@ -1,8 +1,8 @@
 """Try every attack there is a name for, a hundred thousand shapes of messages, and more of everything than is fair.
 
 All by a connected system's own valid account, against real servers. Exits with 1 when anything was gained, a message
-had no outcome, a service restarted or grew beyond its bound, or the others had to wait four times as long as when all
-is calm. The last line is JSON.
+had no outcome, a service restarted or grew beyond its bound, the others had to wait four times as long as when all is
+calm, or there was less of an attack than is said. The last line is JSON.
 """
 
 import argparse
@@ -19,12 +19,13 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.measure import Usage, programs
+from bench.measure import peaks, programs
 from bench.plan import Player
 from contracts.topology import SERVICES, queues_of
 from deploy.local.exchange import exchange
 from deploy.local.rabbitmq import RabbitMQ
 from tests.attack import confusion, fuzz, identity, journal, reach, rights, volume
+from tests.attack.excess import BEYOND, WORST
 from tests.attack.named import ATTACKER, VICTIM, Attack
 from tests.broker.management import purge
 from tests.world import World, populate
@@ -32,6 +33,7 @@ from tests.world import World, populate
 console = Console(stderr=True)
 RSS_MB: Final = 300
 """What a service may have at the most, whatever it is sent."""
+WATCHED: Final = {*SERVICES, "provisioner"}
 POLITE: Final = ("de-kammer", VICTIM, "de-nimic", "hu-nimic")
 _ROLL_OVER: Final = "ra_log_wal:force_roll_over(ra_log_wal)."
 """Told to the broker: it writes now to its queues' files what it has in its log, and not beside a later attack."""
@@ -45,6 +47,8 @@ class Result:
 
     attacks: int = 0
     gained: list[str] = field(default_factory=list)
+    messages: int = 0
+    """How many shapes were to be sent; `fuzzed` is how many the broker took."""
     fuzzed: int = 0
     fuzzed_per_s: int = 0
     unanswered: int = 0
@@ -52,8 +56,13 @@ class Result:
     parked: int = 0
     restarted: list[str] = field(default_factory=list)
     rss_mb: dict[str, int] = field(default_factory=dict)
+    """The most memory that each service ever had."""
     p99_ms: dict[str, dict[str, float]] = field(default_factory=dict)
     """How long the others waited, by what went on beside them, and by what they asked."""
+    excess: dict[str, dict[str, float]] = field(default_factory=dict)
+    """How much there was of it, in the round in which there was least."""
+    lacking: list[str] = field(default_factory=list)
+    """Of what there was less than is said, and how much less."""
     worst_ratio: float = 0.0
     saturated_ratio: float = 0.0
     """When the broker has no processor left: not bounded."""
@@ -66,6 +75,10 @@ class Result:
         yield from (f"gained something: {name}" for name in self.gained)
         yield from (f"restarted: {name}" for name in self.restarted)
         yield from (f"{name} grew to {size} MB" for name, size in self.rss_mb.items() if size > RSS_MB)
+        yield from (f"nobody knows what {name} grew to" for name in sorted(WATCHED - self.rss_mb.keys()))
+        yield from (f"less than it says: {what}" for what in self.lacking)
+        if self.fuzzed != self.messages:
+            yield f"{self.fuzzed} messages instead of {self.messages}"
         if self.unanswered or self.doubled:
             yield f"{self.unanswered} messages neither answered nor parked, {self.doubled} with two outcomes"
         if self.worst_ratio > volume.GOAL or self.polite_unanswered:
@@ -82,6 +95,7 @@ def main() -> int:
         for part in options.parts:
             PARTS[part](world, options, result)
         result.restarted = [name for name, pid in before.items() if programs().get(name) != pid]
+        result.rss_mb = _largest()
     wrong = list(result.failures())
     for line in wrong:
         console.print(f"[red]{line}")
@@ -109,15 +123,14 @@ async def _try_all(world: World, attacks: list[Attack], result: Result) -> None:
 
 def _shapes(world: World, options: Any, result: Result) -> None:
     def note(report: fuzz.Report) -> None:
-        memory = {name: size // 2**20 for name, size in Usage.now(programs()).rss.items() if name in SERVICES}
-        result.rss_mb = {name: max(size, result.rss_mb.get(name, 0)) for name, size in memory.items()}
         if report.sent % _PART < fuzz.BATCH:
-            console.print(f"{report.sent} messages, {report.turned_away} turned away once; MB {result.rss_mb}")
+            console.print(f"{report.sent} messages, {report.turned_away} turned away once; MB {_largest()}")
 
     began = time.monotonic()
     report = asyncio.run(fuzz.run(world, ATTACKER, options.messages, options.seed, note))
-    parked = asyncio.run(fuzz.parked(world))
+    parked = {one for one in asyncio.run(fuzz.parked(world)) if one.startswith(fuzz.PREFIX)}
     lost = {key: one for key, one in report.unanswered.items() if key not in parked}
+    result.messages = options.messages
     result.fuzzed, result.fuzzed_per_s = report.sent, round(report.sent / (time.monotonic() - began))
     result.unanswered, result.doubled, result.parked = len(lost), len(report.several), len(parked)
     for message_id, one in list(lost.items())[:5]:
@@ -132,7 +145,7 @@ def _time(world: World, _: Any, result: Result) -> None:
 
 def _volume(world: World, options: Any, result: Result) -> None:
     polite = [_player(world, name) for name in POLITE]
-    table = Table("beside", "p99 ms", "times calm", "of it the broker's confirm, p99 ms", "unanswered")
+    table = Table("beside", "at least", "p99 ms", "times calm", "the broker's confirm, p99 ms", "unanswered")
 
     def clear() -> None:
         for queue in queues_of(ATTACKER):
@@ -143,14 +156,26 @@ def _volume(world: World, options: Any, result: Result) -> None:
 
     for one in volume.measured(polite, _player(world, ATTACKER), options.seconds, options.rounds, clear):
         p99 = " / ".join(str(value) for value in one.p99_ms.values())
-        table.add_row(one.name, p99, str(one.ratio), str(one.confirmed_p99_ms), str(one.unanswered))
+        table.add_row(one.name, one.extent, p99, str(one.ratio), str(one.confirmed_p99_ms), str(one.unanswered))
         result.p99_ms[one.name] = dict(one.p99_ms)
-        if one.name in volume.BEYOND:
+        _beside(one, result)
+        if one.name in BEYOND:
             result.saturated_ratio = max(result.saturated_ratio, one.ratio)
         else:
             result.worst_ratio = max(result.worst_ratio, one.ratio)
         result.polite_unanswered += one.unanswered
     console.print(table)
+
+
+def _beside(one: volume.Measured, result: Result) -> None:
+    if one.beside:
+        result.excess[one.name] = {"per_s": one.beside.per_s, "held": one.beside.held}
+        lacks = (WORST | BEYOND)[one.name].lacks(one.beside)
+        result.lacking += [f"{one.name}: {lacks}"] if lacks else []
+
+
+def _largest() -> dict[str, int]:
+    return {name: size // 2**20 for name, size in peaks(programs()).items() if name in WATCHED}
 
 
 def _player(world: World, name: str) -> Player:

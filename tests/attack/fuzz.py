@@ -24,6 +24,8 @@ from tests.attack.shapes import HEADERS, PLAIN, PROPERTIES, TWISTS, bodies
 from tests.broker.raw import RawSystem, raw_system
 from tests.world import World
 
+PREFIX: Final = "fuzz-"
+"""Of the ids of what is sent."""
 BATCH: Final = 400
 _AHEAD: Final = 5
 """Batches that are made before they are sent, and that are sent before the first of them is answered."""
@@ -64,7 +66,7 @@ async def run(world: World, name: str, count: int, seed: int, note: Note = lambd
     async with raw_system(world.url(name), name, listening=False) as system:
         await system.channel.basic_consume(inbox_of(name), heard.take, no_ack=True)
         async for number, batch in _batches(count, seed, world.ids[name]):
-            under_way.append({f"fuzz-{seed}-{number + n}": one for n, one in enumerate(batch)})
+            under_way.append({f"{PREFIX}{seed}-{number + n}": one for n, one in enumerate(batch)})
             await _send(system, under_way[-1], report)
             if len(under_way) > _AHEAD:
                 report.unanswered |= await heard.missing(under_way.popleft())

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import aiormq
 import httpx
-import pytest
 from aiormq.channel import Channel
 from aiormq.exceptions import ProbableAuthenticationError
 
@@ -17,7 +16,7 @@ from bench.channel import Closed
 from bench.wire import connect
 from contracts.registry import Search
 from contracts.topology import OPERATOR, SERVICES, VHOST, inbox_of
-from tests.attack.named import ATTACKER, VICTIM, Attack
+from tests.attack.named import ATTACKER, VICTIM, Attack, refused
 from tests.attack.shapes import HEADERS
 from tests.broker.raw import RawSystem, raw_system
 from tests.world import World
@@ -25,7 +24,7 @@ from tests.world import World
 
 async def _anothers_password(world: World) -> None:
     url = world.exchange.amqp_url(VICTIM, world.exchange.systems[ATTACKER])
-    with pytest.raises(ProbableAuthenticationError):
+    with refused(ProbableAuthenticationError):
         await aiormq.connect(url)
 
 
@@ -41,7 +40,7 @@ async def _other_host(world: World) -> None:
     """There is no other virtual host in which it might do as it likes."""
     url = world.url(ATTACKER)
     for host in ("%2F", "mine"):
-        with pytest.raises(Closed, match="NOT_ALLOWED"):
+        with refused(Closed, "NOT_ALLOWED"):
             await connect(f"{url.rsplit('/', 1)[0]}/{host}")
 
 

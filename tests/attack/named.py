@@ -1,6 +1,7 @@
 """An attack by its name, and what it would have gained."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.world import World
@@ -15,3 +16,15 @@ class Attack:
     name: str
     gain: str
     run: Callable[[World], Awaitable[None]]
+
+
+@contextmanager
+def refused(by: type[Exception], why: str = "") -> Iterator[None]:
+    """Have what is tried within end with this error, which says why; whatever else it ends with is no refusal."""
+    told: Exception | None = None
+    try:
+        yield
+    except by as error:
+        told = error
+    assert told, "nobody refused it"
+    assert why in str(told), told

@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import aiormq
-import pytest
 from aiormq.exceptions import ChannelAccessRefused, ChannelPreconditionFailed
 
 from contracts.registry import Search
 from contracts.topology import exchange_of, inbox_of
-from tests.attack.named import ATTACKER, VICTIM, Attack
+from tests.attack.named import ATTACKER, VICTIM, Attack, refused
 from tests.broker.raw import RawSystem, raw_system
 from tests.world import World
 
@@ -133,7 +132,7 @@ _CLAIMS: Final[list[tuple[str, str, Try]]] = [
 
 async def _is_refused(attempt: Try, world: World, *, by: type[Exception] = ChannelAccessRefused) -> None:
     async with raw_system(world.url(ATTACKER), ATTACKER, listening=False) as system:
-        with pytest.raises(by):
+        with refused(by):
             await attempt(system)
 
 

@@ -70,14 +70,14 @@ async def _onboarding(kind: type[Message], world: World) -> None:
     code = "not-its-coordinator" if kind is registry.Trail else "not-a-coordinator"
     there = [(world.ids[name], name) for name in (VICTIM, "de-kammer")]
     async with raw_system(world.url(ATTACKER), ATTACKER) as attacker:
-        bodies = [_about(kind, *subject, by=world.ids[ATTACKER]) for subject in (*there, NOBODY)]
+        bodies = [about(kind, *subject, by=world.ids[ATTACKER]) for subject in (*there, NOBODY)]
         assert len({json.dumps(body) for body in bodies}) == len(bodies), "each names another"
         said = [_said(await _asked(attacker, kind, body)) for body in bodies]
         assert said[0]["refused"]["code"] == code
         assert said == [said[0]] * len(said)
 
 
-def _about(kind: type[Message], authority: str, system: str, *, by: str) -> Json:
+def about(kind: type[Message], authority: str, system: str, *, by: str) -> Json:
     """A body by which a coordinator would do this to an authority or a system, as right as it can be for all others."""
     said: Json = {
         **dict.fromkeys(("applicant", "of", "to"), authority),
@@ -162,7 +162,7 @@ def _said(outcome: Mapping[str, Any]) -> Json:
 _ADMINISTRATOR: Final = User(id="administrator", role="data-administrator")
 _READING: Final = (casework.ShowCase, casework.ShowTrail)
 _COMMANDS: Final = {"casework": casework.COMMANDS, "registry": registry.COMMANDS, "notifier": notifier.COMMANDS}
-_CASE_COMMANDS: Final = [kind for kind in casework.COMMANDS if {"case", "authority"} <= kind.model_fields.keys()]
+CASE_COMMANDS: Final = [kind for kind in casework.COMMANDS if {"case", "authority"} <= kind.model_fields.keys()]
 """What the operator alone may ask of a case is asked as nobody, and so stands in `_OPERATORS_ALONE`."""
 _OPERATORS_ALONE: Final = (
     registry.AppointCoordinator,
@@ -176,7 +176,7 @@ _OPERATORS_ALONE: Final = (
     translation.PublishArea,
 )
 _INSIDE: Final[tuple[type[Message], ...]] = (*own.OWN, AllDates, AuthorityState, Provision, Views)
-_COORDINATORS: Final = [
+COORDINATORS: Final = [
     kind
     for kind in registry.COMMANDS
     if "authority" in kind.model_fields and kind not in (registry.Search, registry.Show, registry.UpdateAuthority)
@@ -189,7 +189,7 @@ ATTACKS: Final = [
             "it, or to know of it",
             functools.partial(_case_of_others, kind),
         )
-        for kind in _CASE_COMMANDS
+        for kind in CASE_COMMANDS
     ),
     *(
         Attack(
@@ -201,7 +201,7 @@ ATTACKS: Final = [
     ),
     *(
         Attack(f"{kind.TYPE} by no coordinator", "a say in who takes part", functools.partial(_onboarding, kind))
-        for kind in _COORDINATORS
+        for kind in COORDINATORS
     ),
     *(
         Attack(f"{kind.TYPE} by no operator", "the operator's rights", functools.partial(_operators, kind))

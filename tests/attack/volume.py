@@ -5,27 +5,16 @@ compared is how long the polite ones wait, calm and beside each attack, in turns
 each the median of the rounds, so that one in which the machine was busy otherwise decides nothing.
 """
 
-import asyncio
-import multiprocessing
-import os
 import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
-from multiprocessing.synchronize import Event
 from typing import Final
-from urllib.parse import urlsplit
 
-from bench.flood import EVERY, TIMES, flood
-from bench.frames import Properties
 from bench.plan import Player
-from bench.wire import connect
-from contracts.casework import ListCases, ShowCase
-from contracts.registry import PutTerms, Search
-from contracts.topology import MAX_CHANNELS, MAX_CONNECTIONS, exchange_of
+from contracts.casework import ShowCase
+from tests.attack.excess import BEYOND, WORST, Excess, least, under_way
 from tests.attack.polite import Waits, p99_ms, wait
 from tests.attack.rights import NOBODYS_CASE
 from tests.broker.raw import raw_system
@@ -34,14 +23,6 @@ from tests.world import HANDLER
 CALM: Final = "nothing"
 GOAL: Final = 4.0
 """The others' p99 beside an attack, at most so many times what it is when all is calm."""
-_SEARCH: Final = Search(text="e", limit=100).model_dump_json(exclude_none=True).encode()
-_LARGE: Final = (200 * 1024, 256 * 1024, 1024 * 1024)
-_FAULTY: Final = (
-    (PutTerms.TYPE, b'{"terms": [%b{}]}' % (b"{}," * 80_000)),  # more values than there may be
-    (PutTerms.TYPE, b'{"terms": [%b{}]}' % (b"{}," * 21_000)),
-    (Search.TYPE, b"{%b}" % b",".join(b'"x%d": 1' % number for number in range(18_000))),
-    (ListCases.TYPE, b'{"states": [%b[]]}' % (b"[]," * 21_000)),
-)
 _LOOKS: Final = 300
 _LOOKS_FOR_CALM: Final = 30
 _CALM_FOR, _USUAL_MS = 4, 60.0
@@ -60,88 +41,14 @@ class Measured:
     """The worst, of all that was asked, to what it is when all is calm."""
     confirmed_p99_ms: float
     unanswered: int
+    beside: Excess | None
+    """What there was of it in each round; nothing of calm."""
 
-
-Worst = Callable[[str, Event], None]
-
-
-def connections(url: str, stop: Event) -> None:
-    """Open as many connections and channels as the broker lets through, and open again what it closes."""
-    asyncio.run(_connections(url, stop))
-
-
-async def _connections(url: str, stop: Event) -> None:
-    while not stop.is_set():
-        async with AsyncExitStack() as stack:
-            for _ in range(2 * MAX_CONNECTIONS):
-                with suppress(ConnectionError, TimeoutError):
-                    connection = await connect(url)
-                    stack.push_async_callback(connection.close)
-                    for _ in range(2 * MAX_CHANNELS // MAX_CONNECTIONS):
-                        await connection.channel()
-            await asyncio.sleep(0.2)
-
-
-def unread(url: str, stop: Event) -> None:
-    """Ask for the largest answers that there are, a hundred times as fast as each other, and read none."""
-    asyncio.run(_offer(url, stop, [(Search.TYPE, _SEARCH)] * 50, every=50 * EVERY / TIMES))
-
-
-def faulty(url: str, stop: Event, every: float = EVERY) -> None:
-    """Send commands in which there is as much wrong as there is room for, each as often as the others ask."""
-    asyncio.run(_offer(url, stop, _FAULTY, every=every))
-
-
-def large(url: str, stop: Event, every: float = EVERY) -> None:
-    """Send what is as large as a command may be, and a little larger, each as often as the others ask."""
-    asyncio.run(_offer(url, stop, [(Search.TYPE, b'{"text": "%b"}' % (b"a" * size)) for size in _LARGE], every=every))
-
-
-def fast(url: str, stop: Event) -> None:
-    """Ask as fast as the broker takes it, or says that it does not."""
-    asyncio.run(_offer(url, stop, [(Search.TYPE, _SEARCH)] * 50))
-
-
-async def _offer(url: str, stop: Event, commands: Sequence[tuple[str, bytes]], every: float = 0.0) -> None:
-    """Publish these again and again, and read nothing: so often, or as soon as the broker has taken or refused them."""
-    wire = await connect(url)
-    out, system = await wire.channel(confirms=True), str(urlsplit(url).username)
-    due = time.monotonic()
-    while not stop.is_set():
-        offered = [out.publish(exchange_of(system), kind, _as(system, kind), body) for kind, body in commands]
-        due += every
-        await (asyncio.sleep(due - time.monotonic()) if every else asyncio.wait(offered))
-    await wire.close()
-
-
-def _as(system: str, kind: str) -> Properties:
-    return Properties(
-        content_type="application/json",
-        delivery_mode=2,
-        message_id=str(uuid.uuid4()),
-        message_type=kind,
-        user_id=system,
-    )
-
-
-def _flood(url: str, stop: Event) -> None:
-    """Search a hundred times as fast as each other."""
-    flood(url, stop, multiprocessing.get_context("spawn").Queue())
-
-
-WORST: Final[dict[str, Worst]] = {
-    "a hundred times the fair rate": _flood,
-    "an inbox that nobody reads": unread,
-    "as many connections and channels as there may be": connections,
-    "commands of the largest size": large,
-    "commands full of faults": faulty,
-}
-BEYOND: Final[dict[str, Worst]] = {
-    "as many commands as the broker can take": fast,
-    "as many of the largest size": partial(large, every=0.0),
-    "as many full of faults": partial(faulty, every=0.0),
-}
-"""These saturate the broker's own processors: everybody is answered, but when is not promised."""
+    @property
+    def extent(self) -> str:
+        """Say so in a few words."""
+        had = self.beside
+        return "" if had is None else f"{had.held} connections" if had.held else f"{had.per_s} a second"
 
 
 def measured(
@@ -153,11 +60,16 @@ def measured(
     """
     wait(polite, 3)  # warm
     had = {name: list[Waits]() for name in (CALM, *WORST, *BEYOND)}
+    beside = {name: list[Excess]() for name in had}
     # What saturates the broker comes last: what it leaves there to be written is beside nothing that is judged.
     for names in ((CALM, *WORST), BEYOND):
         for name in (*names,) * rounds:
-            with _under_way(name, attacker):
+            if name == CALM:
                 had[name].append(wait(polite, seconds))
+            else:
+                with under_way(name, attacker.url) as excess:
+                    had[name].append(wait(polite, seconds))
+                    beside[name].append(excess())
             clear()
             _calm_down(polite)
     calm = _p99_ms(had[CALM])
@@ -165,7 +77,7 @@ def measured(
         p99 = _p99_ms(by_round)
         ratio = max(round(value / calm[kind], 2) for kind, value in p99.items())
         confirmed = round(statistics.median(p99_ms(one.confirms) for one in by_round), 1)
-        yield Measured(name, p99, ratio, confirmed, sum(one.unanswered for one in by_round))
+        yield Measured(name, p99, ratio, confirmed, sum(one.unanswered for one in by_round), least(beside[name]))
 
 
 def _calm_down(polite: Sequence[Player]) -> None:
@@ -179,28 +91,6 @@ def _calm_down(polite: Sequence[Player]) -> None:
 
 def _p99_ms(by_round: Sequence[Waits]) -> dict[str, float]:
     return {kind: round(statistics.median(one.p99_ms[kind] for one in by_round), 1) for kind in by_round[0].p99_ms}
-
-
-@contextmanager
-def _under_way(name: str, attacker: Player) -> Iterator[None]:
-    context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    process = context.Process(target=_do, args=(name, attacker.url, stop))
-    process.start()
-    time.sleep(2)  # until it is
-    try:
-        yield
-    finally:
-        stop.set()
-        process.join(30)
-        process.kill()
-
-
-def _do(name: str, url: str, stop: Event) -> None:
-    """Attack, as from a machine of one's own: what this process itself uses is what the exchange leaves."""
-    os.nice(19)
-    if name != CALM:
-        (WORST | BEYOND)[name](url, stop)
 
 
 async def timing(attacker: Player, case: str) -> tuple[float, float]:
