@@ -18,7 +18,7 @@ from services.registry.connections import Connections
 from services.registry.copies import Copies
 from services.registry.handlers import Onboarding
 from services.registry.metrics import EVERY, Figures
-from services.registry.milestones import Milestones
+from services.registry.milestones import LOOK_EVERY, Milestones
 from services.registry.questions import Questions
 from services.registry.reconciling import Reconciling
 from services.registry.registration import Registration
@@ -57,6 +57,7 @@ async def main() -> None:
 
     figures = Figures(store)
     counting = Loop("counting", figures.turn, EVERY)
+    looking = Loop("milestones", milestones.turn, LOOK_EVERY)
 
     async def lanes() -> list[str]:
         return await restored.open(
@@ -67,10 +68,10 @@ async def main() -> None:
     parts = Parts(
         broker,
         workers=[Worker(url, NAME, lanes, desk, AT_ONCE)],
-        probes=[functools.partial(mongo.answers, database), feed.ready, copies.ready, counting.runs],
+        probes=[functools.partial(mongo.answers, database), feed.ready, copies.ready, counting.runs, looking.runs],
         prepare=[store.prepare, directory.prepare, milestones.prepare, answering.prepare, figures.prepare],
-        begin=[reconciling.begin, milestones.begin, counting.begin],
-        end=[reconciling.end, milestones.end, counting.end],
+        begin=[reconciling.begin, looking.begin, counting.begin],
+        end=[reconciling.end, looking.end, counting.end],
     )
     await serve(NAME, parts, settings)
 

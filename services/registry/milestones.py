@@ -1,6 +1,5 @@
 """The operator is told when the exchange has grown by so many authorities."""
 
-import asyncio
 from typing import Final
 
 import structlog
@@ -11,7 +10,6 @@ from contracts.identity import derived_uuid
 from contracts.inbox import Milestone, View, Views
 from contracts.topology import OPERATOR
 from services.chassis.bus import Outgoing
-from services.chassis.faults import outlast
 from services.chassis.feed import Feed
 from services.chassis.mongo import Collection, Document
 from services.chassis.together import VIEWS
@@ -19,8 +17,8 @@ from services.registry.authority import authority_from
 
 log = structlog.get_logger()
 
-AT_MOST_EVERY: Final = 2.0
-"""Seconds between two looks."""
+LOOK_EVERY: Final = 2.0
+"""Seconds after which somebody may have joined."""
 _JOINED: Final = {"joined": {"$exists": True}}
 
 
@@ -33,8 +31,7 @@ class Milestones:
         self._milestones = milestones
         self._feed = feed
         self._step = step
-        self._joined = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._due = True
 
     async def prepare(self) -> None:
         """Make the index of those who joined, in the order in which they did."""
@@ -44,18 +41,18 @@ class Milestones:
 
     def joined(self) -> None:
         """Note that somebody joined: there may be a milestone to look for."""
-        self._joined.set()
+        self._due = True
 
-    async def begin(self) -> None:
-        """Look in the background: once now, and soon after somebody has joined."""
-        self._joined.set()
-        self._task = asyncio.create_task(self._run(), name="milestones")
-
-    async def end(self) -> None:
-        """Stop looking."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+    async def turn(self) -> None:
+        """Look, unless nobody has joined since a look that went well. Raises what the database and the broker raise."""
+        if not self._due:
+            return
+        self._due = False  # before looking: who joins meanwhile may be too late for it
+        try:
+            await self.look()
+        except Exception:
+            self._due = True
+            raise
 
     async def look(self) -> None:
         """Tell of every milestone that has been reached and not been told of."""
@@ -63,13 +60,6 @@ class Milestones:
         while (found := await self._reached((told + 1) * self._step)) is not None:
             told += 1
             await self._tell(told * self._step, found)
-
-    async def _run(self) -> None:
-        while True:
-            await self._joined.wait()
-            self._joined.clear()
-            await outlast(self.look)
-            await asyncio.sleep(AT_MOST_EVERY)
 
     async def _reached(self, number: int) -> Document | None:
         """Return who made up the number, in the order of joining; nothing while there are fewer."""

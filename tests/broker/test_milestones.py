@@ -1,5 +1,6 @@
 """The exchange notices how it grows."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,7 @@ from deploy.local.servers import servers
 from services.chassis import mongo
 from services.chassis.bus import Outgoing
 from services.chassis.feed import Feed
+from services.chassis.loops import Loop
 from services.registry.milestones import Milestones
 from tests.unit.registering import AT, details
 
@@ -25,9 +27,15 @@ class Said:
     """Takes the place of a feed, and keeps what is published."""
 
     messages: list[Outgoing] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
+    """Raised one after the other before anything is kept."""
+    kept: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def publish(self, message: Outgoing) -> None:
+        if self.faults:
+            raise self.faults.pop()
         self.messages.append(message)
+        self.kept.set()
 
     def told(self) -> list[tuple[int, str, str]]:
         found = []
@@ -78,3 +86,17 @@ async def test_the_operator_is_told_who_made_up_the_number_and_only_once(databas
     await database["authorities"].insert_one(authority(6))
     await replicas[0].look()
     assert [told[:2] for told in said.told()[4:]] == [(6, "DE-00000006")]
+
+
+async def test_whoever_made_up_the_number_is_told_of_after_a_fault(database: mongo.Database) -> None:
+    """A publish that ran out of time, or failed otherwise, is made good by a later turn, though nobody joins again."""
+    await database["authorities"].insert_many([authority(number) for number in (1, 2)])
+    said = Said(faults=[TimeoutError(), ValueError()])
+    milestones = Milestones(database["authorities"], database["milestones"], cast("Feed", said), 2)
+    looking = Loop("milestones", milestones.turn, 0.01)
+    await milestones.prepare()
+    await looking.begin()
+    async with asyncio.timeout(30):
+        await said.kept.wait()
+    await looking.end()
+    assert [told[:2] for told in said.told()] == [(2, "DE-00000002")]
