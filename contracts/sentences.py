@@ -40,6 +40,8 @@ REFUSALS: Final[dict[str, str]] = {
     "not-invited": "There is neither an invitation nor a rejected application with this number.",
     "successor-unfit": "The successor must be another active authority of the same state.",
     "not-to-be-found": "No active authority has this number. Search for another.",
+    "unchanged": "The entry already says this. Nothing was changed.",
+    "history-full": "There is no room for further changes of this entry. Have it closed, and begin another one.",
     "bad-cursor": "This is not the cursor of a page of this search. Begin the search again.",
     # Connected systems
     "system-exists": "A system with this name is already connected. Choose another name.",
@@ -47,6 +49,7 @@ REFUSALS: Final[dict[str, str]] = {
     "system-suspended": "This system is suspended or closed. Ask the coordinator who connected it.",
     "system-status": "The system's present status does not allow this step.",
     "system-in-use": "This system still acts for authorities. Name another system for them first.",
+    "change-pending": "The previous change of this system is not in force yet. Wait until it is, then send this again.",
     # Requests
     "unknown-case": "You have no case with this number.",
     "unknown-area": "The exchange knows no such legislative area.",

@@ -22,7 +22,7 @@ from contracts.registry import (
     WithdrawAccess,
 )
 from contracts.types import Message
-from services.registry.authority import Authority, Entry
+from services.registry.authority import Authority, Entry, Proposal
 from services.registry.coordination import covers
 from services.registry.known import Known
 
@@ -88,7 +88,10 @@ def _withdraw(subject: Authority | None, command: WithdrawAccess, _: Known) -> E
 
 
 def _update(subject: Authority | None, command: UpdateAuthority, _: Known) -> Entry | Refusal:
-    """What is the authority's own takes effect at once; a name and a region wait, and so do areas (its wishes)."""
+    """What is the authority's own takes effect at once; a name and a region wait, and so do areas (its wishes).
+
+    What is so already is not noted again: whoever sends its entry every night would fill its history.
+    """
     wanted = command.details
     if subject is None or wanted.country != subject.details.country:
         return Refusal("country-fixed", "details.country")
@@ -96,6 +99,8 @@ def _update(subject: Authority | None, command: UpdateAuthority, _: Known) -> En
     region = wanted.region if wanted.region != subject.details.region else None
     kept = wanted.model_copy(update={"names": subject.details.names, "region": subject.details.region})
     proposal = {"names": names, "region": region} if names or region else None
+    if kept == subject.details and (Proposal(names, region) if proposal else None) == subject.proposal:
+        return Refusal("unchanged", "details")
     waits = proposal or any(subject.details.areas.get(area) != scope for area, scope in kept.areas.items())
     what: dict[str, Any] = {"what": "change-proposed"} if waits else {}
     return {"details": _stored(kept), "proposal": proposal, **what}

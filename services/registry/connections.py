@@ -38,7 +38,7 @@ class Connections:
         system = await self._store.system(message.system)
         if system is None or not 0 < message.version <= system.version:
             raise LookupError(message.system)
-        await self._store.set_live(system.id)
+        await self._store.set_in_force(system.id, message.version)
         happening = system.happenings[message.version - 1]
         if happening.what == "connected":
             await self._introduce(system)

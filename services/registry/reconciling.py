@@ -62,12 +62,15 @@ class Reconciling:
         log.warning("reconciled", repaired=message.repaired, removed=message.removed)
 
     async def publish(self) -> None:
-        """Publish the list once, and the orders again of systems of which the provisioner said nothing yet."""
-        live = set(await self._store.live_systems())
+        """Publish the list once, and the orders again that the provisioner has not answered, as far as is known here.
+
+        Its answer may be lost: with a database that was restored, or with the provisioner.
+        """
+        unanswered = set(await self._store.not_in_force())
         async for after, systems, upto in self._chunks():
             message = Reconcile(after=after, upto=upto, systems=tuple(system.provision() for system in systems))
             await self._say("reconcile", message, str(uuid.uuid4()))
-            for event in (order(system) for system in systems if system.id not in live):
+            for event in (order(system) for system in systems if system.id in unanswered):
                 await self._say(event.routing_key, event.message, event.message_id)
 
     async def _chunks(self) -> AsyncIterator[tuple[str | None, list[System], str | None]]:

@@ -15,8 +15,9 @@ from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.histories import Change, Decision, Entry, History, Refuse, Settled
 from services.chassis.intake import Command
 from services.registry.authority import Authority, authority_from
-from services.registry.known import Known, scopes_of, subject_of
+from services.registry.known import Known, scopes_of, subject_field, subject_of
 from services.registry.lifecycle import decide
+from services.registry.room import within
 from services.registry.settling import now
 from services.registry.store import JOINING, Store
 from services.registry.systems import Systems
@@ -59,6 +60,8 @@ class Registration:
         def decision(history: History, command: Command) -> Decision:
             subject, context = authority_from(place_of(command), history), known[id(command)]
             entry = barred[id(command)] or decide(subject, command.body, context)
+            if not isinstance(entry, Refusal):
+                entry = within(history, entry, subject_field(command.body))
             if isinstance(entry, Refusal):
                 return Refuse(entry, in_document=_has_a_place(subject, context))
             return Change(entry)

@@ -1,6 +1,6 @@
 """What the registry keeps: authorities and systems, each as its history."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from pymongo.read_concern import ReadConcern
@@ -20,6 +20,8 @@ PLACE_LOOKED_AT: Final = 200
 ALIKE_SHOWN: Final = 5
 JOINING: Final = ("appointed", "approved", "registered")
 GONE: Final = ("closed", "rejected")
+STANDING: Final = ("active", "suspended")
+"""The statuses of a system that is not closed."""
 
 
 class Store:
@@ -36,13 +38,16 @@ class Store:
         self.systems = Histories(self._systems, lambda _, history: _system_fields(history))
 
     async def prepare(self) -> None:
-        """Make the indexes."""
+        """Make the indexes, and note what an older release did not."""
         await self.authorities.prepare()
         await self.systems.prepare()
         await self.documents.create_index([("place", 1)])
         await self.documents.create_index([("system", 1), ("status", 1)])
         await self.documents.create_index([("coordinates", 1)], sparse=True)
         await self._systems.create_index([("status", 1), ("_id", 1)])
+        # What an older release connected is taken to be in force: it did not note of which version it was told so.
+        unnoted = {"live": True, "in_force": {"$exists": False}}
+        await self._systems.update_many(unnoted, [{"$set": {"in_force": "$version"}}])
 
     async def history(self, authority_id: str) -> History:
         """Return all entries of an authority, none when there is no such authority."""
@@ -89,6 +94,11 @@ class Store:
         read = [system_from(str(one["_id"]), one.get("history", ())) async for one in found]
         return {system.id: system for system in read if system}
 
+    async def states(self, ids: Iterable[str]) -> Mapping[str, str]:
+        """Return the state of each of these systems that is connected and neither suspended nor closed."""
+        query: Document = {"_id": {"$in": sorted(set(ids))}, "status": "active"}
+        return {str(one["_id"]): one["state"] async for one in self._systems.find(query, {"state": 1})}
+
     async def live_systems(self) -> list[str]:
         """Return the ids of the systems whose lanes exist."""
         found = self._systems.find({"live": True, "status": {"$ne": "closed"}}, {"_id": 1})
@@ -96,14 +106,26 @@ class Store:
 
     async def systems_after(self, after: str | None, limit: int) -> list[System]:
         """Return the systems that are not closed and whose names lie after `after`, in the order of their names."""
-        query: Document = {"status": {"$in": ["active", "suspended"]}, **({"_id": {"$gt": after}} if after else {})}
+        query: Document = {"status": {"$in": STANDING}, **({"_id": {"$gt": after}} if after else {})}
         found = self._systems.find(query, {"history": 1}).sort("_id", 1).limit(limit)
         read = [system_from(str(one["_id"]), one["history"]) async for one in found]
         return [system for system in read if system]
 
-    async def set_live(self, system_id: str) -> None:
-        """Note that the broker has done what the registry said of the system, and that the services hear of it."""
-        await self._systems.update_one({"_id": system_id}, {"$set": {"live": True}})
+    async def set_in_force(self, system_id: str, version: int) -> None:
+        """Note that the broker has of the system what this version asks for, and that the services hear of it."""
+        noted = {"$set": {"live": True}, "$max": {"in_force": version}}
+        await self._systems.update_one({"_id": system_id}, noted)
+
+    async def in_force(self, system_id: str) -> int:
+        """Return the version of a system that the broker is known to have; 0 when it has none."""
+        found = await self._systems.find_one({"_id": system_id}, {"in_force": 1})
+        return int(found.get("in_force", 0)) if found else 0
+
+    async def not_in_force(self) -> list[str]:
+        """Return the ids of the systems of whose version the provisioner has not said that the broker has it."""
+        older = {"$lt": [{"$ifNull": ["$in_force", 0]}, "$version"]}
+        query: Document = {"status": {"$in": STANDING}, "$expr": older}
+        return [str(one["_id"]) async for one in self._systems.find(query, {"_id": 1})]
 
     async def acts_for_anybody(self, system_id: str) -> bool:
         """Say whether an authority that is neither closed nor rejected has this system."""

@@ -1,6 +1,6 @@
 """A connected system, as its history tells it, and who may do what to it. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -75,14 +75,16 @@ class Standing:
     coordinator: Authority | None = None
     in_use: bool = False
     """An authority that is neither closed nor rejected has the system."""
+    in_force: int = 0
+    """The version of the system that the broker is known to have."""
 
 
-def system_from(system_id: str, history: Iterable[Entry]) -> System | None:
+def system_from(system_id: str, history: Sequence[Entry]) -> System | None:
     """Return the system that this history tells, or nothing when it is empty."""
     system: System | None = None
     for entry in history:
         system = _connected(system_id, entry) if system is None else _changed(system, entry)
-    return system
+    return replace(system, happenings=tuple(map(_happening, history))) if system else None
 
 
 def connect(
@@ -136,11 +138,14 @@ def decide(system: System | None, command: Step, standing: Standing) -> Entry | 
     rule = RULES[type(command)]
     wrong = rule.who(system, standing)
     if wrong or system is None:
-        return wrong or Refusal("unknown-system", _field(command))
+        return wrong or Refusal("unknown-system", field_of(command))
     if system.status not in rule.before:
-        return Refusal("system-status", _field(command))
+        return Refusal("system-status", field_of(command))
     if rule.what == "closed" and standing.in_use:
         return Refusal("system-in-use", "system")
+    # So a system that rotates without pause has one order before that of its suspension, and not a queue of them.
+    if rule.what == "rotated" and system.version > standing.in_force:
+        return Refusal("change-pending", field_of(command))
     return {
         "what": rule.what,
         "at": standing.at,
@@ -154,6 +159,11 @@ def decide(system: System | None, command: Step, standing: Standing) -> Entry | 
 def subject_of(command: Step) -> str:
     """Return the name of the system that a command changes."""
     return command.account.system if isinstance(command, RotateCredential) else command.system
+
+
+def field_of(command: Step) -> Literal["account.system", "system"]:
+    """Return the field of a command that names the system."""
+    return "account.system" if isinstance(command, RotateCredential) else "system"
 
 
 def _by_owner(system: System | None, standing: Standing) -> Refusal | None:
@@ -208,10 +218,6 @@ _BECOMES: Final[Mapping[SystemHappening, SystemStatus]] = {
 }
 
 
-def _field(command: Step) -> Literal["account.system", "system"]:
-    return "account.system" if isinstance(command, RotateCredential) else "system"
-
-
 def _particulars(command: Step) -> Entry:
     if isinstance(command, RotateCredential):
         return _credential(command.account)
@@ -238,7 +244,7 @@ def _connected(system_id: str, entry: Entry) -> System:
         coordinator=entry["by"],
         coordinator_system=entry["by_system"],
         acts_for=tuple(entry["acts_for"]),
-        happenings=(_happening(entry),),
+        happenings=(),
     )
 
 
@@ -247,7 +253,6 @@ def _changed(system: System, entry: Entry) -> System:
         system,
         version=system.version + 1,
         status=_BECOMES.get(entry["what"], system.status),
-        happenings=(*system.happenings, _happening(entry)),
     )
     if entry["what"] != "rotated":
         return changed

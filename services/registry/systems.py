@@ -19,6 +19,7 @@ from services.chassis.desk import Answer, Event, done, refused
 from services.chassis.histories import Entry, History, Settled
 from services.chassis.intake import Command
 from services.registry.authority import Authority
+from services.registry.room import within
 from services.registry.settling import not_acting, now, settle
 from services.registry.store import Store
 from services.registry.system import (
@@ -27,6 +28,7 @@ from services.registry.system import (
     System,
     connect,
     decide,
+    field_of,
     may_assign,
     may_connect,
     subject_of,
@@ -62,13 +64,12 @@ class Systems:
         """
         if command.system == OPERATOR:
             return None
-        system = await self._store.system(command.system)
-        return Refusal("system-suspended") if system is None or system.status != "active" else None
+        active = await self._store.states([command.system])
+        return None if active else Refusal("system-suspended")
 
     async def states(self, names: Iterable[str]) -> Mapping[str, str]:
         """Return the state of each of these systems that is connected and neither suspended nor closed."""
-        found = await self._store.some_systems(names)
-        return {name: system.state for name, system in found.items() if system.status == "active"}
+        return await self._store.states(names)
 
     async def claim(
         self, command: Command, account: Account, state: str, *, by: str = OPERATOR, wrong: Refusal | None = None
@@ -117,7 +118,8 @@ class Systems:
         standing = await self._standing(command, actor, await self._store.system(subject))
 
         def decision(history: History) -> Entry | Refusal:
-            return wrong or decide(system_from(subject, history), body, standing)
+            entry = wrong or decide(system_from(subject, history), body, standing)
+            return entry if isinstance(entry, Refusal) else within(history, entry, field_of(body))
 
         settled = await settle(self._store.systems, command, subject, decision)
         return _answer(command, subject, settled, speaking if actor else None)
@@ -130,7 +132,8 @@ class Systems:
     async def _standing(self, command: Command, actor: Authority | None, system: System | None) -> Standing:
         coordinator = await self._store.authority(system.coordinator) if system and system.coordinator else None
         in_use = system is not None and await self._store.acts_for_anybody(system.id)
-        return Standing(now(), command.system, actor, coordinator, in_use)
+        in_force = await self._store.in_force(system.id) if system else 0
+        return Standing(now(), command.system, actor, coordinator, in_use, in_force)
 
 
 def provision(system_id: str, settled: Settled) -> Event:

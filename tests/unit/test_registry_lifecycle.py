@@ -234,6 +234,15 @@ def test_an_update_of_nothing_that_waits_asks_nobody() -> None:
     assert entry(UpdateAuthority(authority=SUBJECT.id, details=wanted, user=DESK), plain)["what"] == "updated"
 
 
+def test_an_update_that_changes_nothing_is_refused() -> None:
+    """Also while a change waits, when it asks for the same again; to take what waits back is a change."""
+    same = UpdateAuthority(authority=SUBJECT.id, details=SUBJECT.details, user=DESK)
+    assert decided(same, replace(SUBJECT, proposal=None)) == Refusal("unchanged", "details")
+    again = SUBJECT.details.model_copy(update={"names": {"en": "New name"}})
+    assert decided(same.model_copy(update={"details": again})) == Refusal("unchanged", "details")
+    assert apply(SUBJECT, entry(same)).proposal is None
+
+
 def test_the_country_of_an_authority_never_changes() -> None:
     """It would change who stands above it."""
     command = UpdateAuthority(authority=SUBJECT.id, details=details("HU", None), user=DESK)

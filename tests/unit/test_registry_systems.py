@@ -45,6 +45,8 @@ from tests.unit.registering import (
 
 NAME = "de-kammer"
 NEW_HASH = "B" * 48
+VERY_NEW = 1000
+"""A version that no system of these tests reaches."""
 
 
 def account(name: str = NAME, **changes: Any) -> Account:
@@ -80,9 +82,12 @@ def command_of(kind: type, actor: Authority = REGIONAL) -> Step:
 
 
 def standing(actor: Authority | None = REGIONAL, sender: str | None = None, **changes: Any) -> Standing:
-    """What is known when the actor's own system sends, and a regional coordinator had the system connected."""
+    """What is known when the actor's own system sends, and a regional coordinator had the system connected.
+
+    The broker has whatever was asked for before.
+    """
     sender = sender or (actor.system if actor else "nobody")
-    return replace(Standing(AT, sender, actor, REGIONAL), **changes)
+    return replace(Standing(AT, sender, actor, REGIONAL, in_force=VERY_NEW), **changes)
 
 
 def history(*kinds: type, by: Authority | None = REGIONAL) -> list[Entry]:
@@ -184,6 +189,24 @@ def test_a_credential_is_replaced_by_its_system_or_the_one_that_had_it_connected
     assert allowed or entry == Refusal("unknown-system", "account.system")
 
 
+@pytest.mark.parametrize("before", [(), (RotateCredential,), (SuspendSystem,), (SuspendSystem, ReinstateSystem)])
+def test_a_credential_is_replaced_once_the_change_before_is_in_force(before: tuple[type, ...]) -> None:
+    """Whoever asks, and however often: what is asked for meanwhile is refused, and made no order of."""
+    there = system(*before)
+    for sender in (NAME, REGIONAL.system):
+        late = standing(None, sender=sender, in_force=there.version - 1)
+        assert decide(there, command_of(RotateCredential), late) == Refusal("change-pending", "account.system")
+        known = standing(None, sender=sender, in_force=there.version)
+        assert not isinstance(decide(there, command_of(RotateCredential), known), Refusal)
+
+
+@pytest.mark.parametrize("kind", [SuspendSystem, ReinstateSystem, CloseSystem])
+def test_a_coordinator_waits_for_no_change(kind: type) -> None:
+    """A system is suspended, reinstated and closed, whatever the broker has of it."""
+    before = system(*((SuspendSystem,) if kind is ReinstateSystem else ()))
+    assert not isinstance(decide(before, command_of(kind), standing(in_force=0)), Refusal)
+
+
 def test_a_system_that_somebody_needs_is_not_closed() -> None:
     """It may be suspended all the same."""
     assert decide(system(), command_of(CloseSystem), standing(in_use=True)) == Refusal("system-in-use", "system")
@@ -222,7 +245,7 @@ def test_a_new_system_acts_for_authorities_of_its_own_state() -> None:
 
 def test_every_refusal_has_a_sentence() -> None:
     """Those of this module."""
-    codes = {"system-status", "system-in-use", "unknown-system", "system-exists", "system-suspended"}
+    codes = {"system-status", "system-in-use", "unknown-system", "system-exists", "system-suspended", "change-pending"}
     assert codes <= REFUSALS.keys()
 
 
