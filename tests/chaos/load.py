@@ -105,9 +105,9 @@ class Load:
         self._say(self._chance.choice(self._players), Search(text="Authority", limit=5))
 
     def _update(self) -> None:
-        """An authority says something else of itself: all that keep a copy of it hear so."""
+        """An authority says something else of itself, never the same again: all that keep a copy of it hear so."""
         player = self._chance.choice(self._players)
-        details = _details(player, f"Capital {self._chance.randrange(1000)}")
+        details = _details(player, f"Capital {self._chance.randrange(10**9)}")
         self._say(player, UpdateAuthority(authority=player.authority, details=details, user=_USER))
 
     def _connect(self) -> None:
