@@ -10,6 +10,8 @@ from typing import Final
 BYTES_AHEAD: Final = 256 * 1024
 """Of one queue, on the average."""
 FEWEST: Final = 2
+AT_FIRST: Final = 64
+"""As many at the most of a queue of which nothing has come: half a mebibyte may be in each of what has piled up."""
 _OFF: Final = 4
 """Times too many or too few, until a queue is consumed anew."""
 _RECENT: Final = 16
@@ -45,4 +47,6 @@ class Ahead:
         return fit * _OFF <= given or given * _OFF <= fit
 
     def _fit(self, queue: str, most: int) -> int:
-        return max(min(FEWEST, most), min(most, int(BYTES_AHEAD / max(1.0, self._mean.get(queue, 0.0)))))
+        mean = self._mean.get(queue)
+        fit = AT_FIRST if mean is None else int(BYTES_AHEAD / max(1.0, mean))
+        return max(min(FEWEST, most), min(most, fit))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.chassis.ahead import BYTES_AHEAD, FEWEST, Ahead
+from services.chassis.ahead import AT_FIRST, BYTES_AHEAD, FEWEST, Ahead
 
 MOST = 40
 QUEUE, OTHER = "registry.commands.hu-hivatal", "registry.commands.de-kammer"
@@ -27,6 +27,15 @@ def test_of_large_messages_fewer_are_on_their_way(size: int, ahead: int) -> None
     for _ in range(100):
         here.note(QUEUE, size)
     assert here.give(QUEUE, MOST) == pytest.approx(ahead, abs=1)
+
+
+def test_of_a_queue_of_which_nothing_has_come_yet_few_are_on_their_way() -> None:
+    """What has piled up may be large; once its messages are seen to be small, more are taken."""
+    here = Ahead()
+    assert here.give(QUEUE, 400) == AT_FIRST
+    here.note(QUEUE, KIB // 2)
+    assert here.off({QUEUE: ""}) == [QUEUE]
+    assert here.give(QUEUE, 400) == 400
 
 
 def test_of_a_queue_that_holds_less_than_two_no_more_are_taken() -> None:

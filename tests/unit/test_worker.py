@@ -467,9 +467,9 @@ async def test_a_queue_that_is_missing_does_not_keep_the_others_from_being_consu
         assert await running.serving.ready()
 
 
-@pytest.mark.parametrize(("queues", "each"), [(1, 400), (2, 200), (32, 12), (300, 4)])
+@pytest.mark.parametrize(("queues", "each"), [(1, 64), (6, 64), (10, 40), (32, 12), (300, 4)])
 async def test_prefetch_is_shared_among_the_lanes(queues: int, each: int) -> None:
-    """About as many in all however many systems there are, and a few for each at least."""
+    """About as many in all however many systems there are, a few for each at least, and at first not all of one."""
     lanes = [f"casework.commands.s{n}" for n in range(queues)]
     async with Running(echo, lanes) as running:
         assert set(running.session.prefetches.values()) == {each}
