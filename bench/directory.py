@@ -157,7 +157,7 @@ async def _found(directory: Directory, variant: str, drawn: Iterable[Unit]) -> t
     found = 0
     for unit, text in texts:
         page = await directory.search(Search(text=text[:100], country=unit.country, limit=10))
-        found += any(document["_id"] == unit.id for document, _ in page.found)
+        found += any(card.id == unit.id for card, _ in page.found)
     return found, len(texts)
 
 

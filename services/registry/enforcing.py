@@ -9,11 +9,16 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from httpx import HTTPStatusError
+
 from contracts.directory import Provision
 from contracts.topology import RESERVED, Definitions
 from services.chassis.management import BrokerAway, Management
 from services.registry.differences import Repair, things_of, topology_of, version_of
 
+REFUSED_AGAIN_AFTER: Final = (1.0, 2.0, 4.0, 8.0)
+"""Seconds after which what the broker refused is tried again: as long as its nodes have not come together after a fault
+it may refuse, with the status of what is wrong for good, what it takes a moment later."""
 CLOSE_AGAIN_AFTER: Final = 0.5
 """Seconds. A connection that was being opened while its permission went may not have been seen the first time."""
 DOUBT_FOR: Final = 5.0
@@ -96,9 +101,19 @@ class Enforcer:
             return
         if order.status == "suspended":
             await self._management.forbid(order.system, self.vhost)
-        await self._management.apply(topology_of(order, self.vhost))
+        await self._apply(topology_of(order, self.vhost))
         if order.status == "suspended":
             await self._close_connections(order.system)
+
+    async def _apply(self, definitions: Definitions) -> None:
+        for pause in REFUSED_AGAIN_AFTER:
+            try:
+                return await self._management.apply(definitions)
+            except HTTPStatusError as error:
+                if not await self._management.whole():
+                    raise BrokerAway from error
+            await asyncio.sleep(pause)
+        return await self._management.apply(definitions)
 
     async def _take_away(self, repair: Repair) -> None:
         system = repair.order.system

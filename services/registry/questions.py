@@ -4,13 +4,12 @@ import time
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
-from contracts.directory import Card, Found
+from contracts.directory import Found
 from contracts.refusal import Refusal
 from contracts.registry import Search, Show, Suggest, Trail
 from contracts.types import Part
 from services.chassis.desk import Answer, done, refused
 from services.chassis.intake import Command
-from services.chassis.mongo import Document
 from services.registry.authority import Authority, authority_from, trail_of
 from services.registry.coordination import above
 from services.registry.search import BadCursor, Directory
@@ -47,7 +46,7 @@ class Questions:
                 return await self._search(command, search)
             case Suggest() as typed:
                 found = await self._directory.suggest(typed)
-                return Answer(done(command, suggested=_within(_cards(found))))
+                return Answer(done(command, suggested=_within(found)))
             case Show() as wanted:
                 return await self._show(command, wanted)
             case Trail() as wanted_trail:
@@ -71,7 +70,7 @@ class Questions:
             page = await self._directory.search(search, competences)
         except BadCursor:
             return Answer(refused(command, Refusal("bad-cursor", "after")))
-        found = [Found(card=_card(one), match=match) for one, match in page.found]
+        found = [Found(card=card, match=match) for card, match in page.found]
         return Answer(done(command, found=_within(found), **({"next": page.next} if page.next else {})))
 
     async def _show(self, command: Command, wanted: Show) -> Answer:
@@ -95,17 +94,6 @@ class Questions:
             return True
         validating = await self._store.authority(subject.coordinator or "")
         return validating is not None and above(actor, validating)
-
-
-def _card(document: Document) -> Card:
-    authority = authority_from(str(document["_id"]), document["history"])
-    if authority is None:
-        raise TypeError("what is found has a history")
-    return authority.card()
-
-
-def _cards(documents: Iterable[Document]) -> list[Card]:
-    return [_card(document) for document in documents]
 
 
 def _within(parts: Iterable[P]) -> list[P]:

@@ -1,15 +1,16 @@
 """The directory's queries: pages of authorities, best matches first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from bson.regex import Regex
 
-from contracts.directory import Match, MatchKind
+from contracts.directory import Card, Match, MatchKind
 from contracts.registry import Search, Suggest
-from services.chassis.mongo import Collection, Document
+from services.chassis.mongo import Collection
+from services.registry.authority import authority_from
 from services.registry.directory import (
     EVERYBODY,
     STAGES,
@@ -38,6 +39,8 @@ MOST_READ: Final = 400
 """Authorities that a page looks at in a stage; what lies beyond is on the next page, even if this one is not full."""
 CANDIDATES: Final = 60
 """Authorities with a word that are compared by how many others they have."""
+READ_AT_ONCE: Final = 2
+"""Pages whose histories are read at a time: of one, the database hands over 16 MiB at once, however long they are."""
 _KEYS: Final = {"wholes": 1, "words": 1, "competences": 1, "sort": 1}
 _TAGS: Final = [("tags", 1), ("sort", 1), ("_id", 1)]
 
@@ -46,9 +49,9 @@ _START: Final[Place] = ("", "")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Documents with their histories, each with why it was found; `next` is the cursor of the following page."""
+    """Authorities, each with why it was found; `next` is the cursor of the following page."""
 
-    found: tuple[tuple[Document, Match], ...]
+    found: tuple[tuple[Card, Match], ...]
     next: str | None = None
 
 
@@ -75,6 +78,7 @@ class Directory:
     def __init__(self, collection: Collection) -> None:
         """Look in `collection`."""
         self._collection = collection
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
     async def prepare(self) -> None:
         """Make the indexes."""
@@ -90,14 +94,13 @@ class Directory:
         """
         after = Cursor.decode(search.after) if search.after else None
         shown, following = await _first(self._hits(search, competences, after, STAGES), search.limit)
-        documents = await self._documents(shown)
-        return Page(documents, Cursor(*following.place).encode() if following else None)
+        return Page(await self._cards(shown), Cursor(*following.place).encode() if following else None)
 
-    async def suggest(self, typed: Suggest) -> list[Document]:
-        """Return the documents of authorities with a name, or a word of it, that begins with what was typed."""
+    async def suggest(self, typed: Suggest) -> list[Card]:
+        """Return authorities with a name, or a word of it, that begins with what was typed."""
         search = Search(text=typed.text, country=typed.country, area=typed.area, limit=typed.limit)
         shown, _ = await _first(self._hits(search, frozenset(), None, STAGES[:3]), typed.limit)
-        return [document for document, _ in await self._documents(shown)]
+        return [card for card, _ in await self._cards(shown)]
 
     def _hits(
         self, search: Search, competences: frozenset[str], after: Cursor | None, stages: Sequence[MatchKind]
@@ -116,13 +119,21 @@ class Directory:
             if (one["sort"], str(one["_id"])) > last:
                 yield _Hit(0, one["sort"], str(one["_id"]), Match(kind="filter"))
 
-    async def _documents(self, hits: Sequence[_Hit]) -> tuple[tuple[Document, Match], ...]:
+    async def _cards(self, hits: Sequence[_Hit]) -> tuple[tuple[Card, Match], ...]:
         """Whoever has vanished from the directory since is left out."""
         if not hits:
             return ()
-        found = self._collection.find({"_id": {"$in": [hit.id for hit in hits]}}, {"history": 1})
-        by_id = {str(one["_id"]): dict(one) async for one in found}
+        async with self._reading:
+            found = self._collection.find({"_id": {"$in": [hit.id for hit in hits]}}, {"history": 1})
+            by_id = {str(one["_id"]): _card(one) async for one in found}
         return tuple((by_id[hit.id], hit.match) for hit in hits if hit.match and hit.id in by_id)
+
+
+def _card(document: Mapping[str, Any]) -> Card:
+    authority = authority_from(str(document["_id"]), document["history"])
+    if authority is None:
+        raise TypeError("what is found has a history")
+    return authority.card()
 
 
 class _Search:

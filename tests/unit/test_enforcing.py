@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from contracts.directory import Provision
 from contracts.topology import OPERATOR, Definitions
+from services.chassis.management import BrokerAway
 from services.registry import enforcing
 from services.registry.differences import Repair, tag_of
 from services.registry.enforcing import Enforcer
@@ -165,3 +167,49 @@ async def test_a_reserved_name_is_never_touched(broker: Broker) -> None:
     with pytest.raises(ValueError, match="reserved"):
         await enforcer_of(broker).enforce(order(1, system=OPERATOR))
     assert broker.steps() == []
+
+
+class Refusing(Broker):
+    """Refuses so often what it is to make, with all of its nodes there or not."""
+
+    def __init__(self, times: int, *, whole: bool) -> None:
+        super().__init__()
+        self.times, self.is_whole = times, whole
+
+    async def apply(self, definitions: Definitions) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            request = httpx.Request("POST", "http://localhost/api/definitions")
+            raise httpx.HTTPStatusError("refused", request=request, response=httpx.Response(400, request=request))
+        await super().apply(definitions)
+
+    async def whole(self) -> bool:
+        return self.is_whole
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for before it is tried again."""
+    monkeypatch.setattr(enforcing, "REFUSED_AGAIN_AFTER", (0.0, 0.0))
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_a_broker_refuses_while_its_nodes_come_together_is_tried_again() -> None:
+    """It refuses with the status of what is wrong for good: who believed it would put the order aside."""
+    broker = Refusing(2, whole=True)
+    await enforcer_of(broker).enforce(order(1))
+    assert broker.accounts[NAME]["tags"] == [tag_of(1)]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_broker_that_refuses_while_it_lacks_a_node_is_away() -> None:
+    """So the order waits, however long that is."""
+    with pytest.raises(BrokerAway):
+        await enforcer_of(Refusing(1, whole=False)).enforce(order(1))
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_a_whole_broker_goes_on_refusing_is_wrong() -> None:
+    """Then it does not keep the orders behind it waiting."""
+    with pytest.raises(httpx.HTTPStatusError):
+        await enforcer_of(Refusing(3, whole=True)).enforce(order(1))
