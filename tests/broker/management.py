@@ -26,15 +26,25 @@ def purge(exchange: Exchange, queue: str) -> None:
 def take(exchange: Exchange, queue: str) -> tuple[dict[str, Any], str]:
     """Return headers and body of the next message of a queue, and take it out."""
     taken: list[dict[str, Any]] = []
-    wanted = {"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}
 
     def there_is_one() -> bool:
-        with _client(exchange) as client:
-            taken.extend(client.post(f"/api/queues/{VHOST}/{queue}/get", json=wanted).raise_for_status().json())
+        taken.extend(_taken(exchange, queue, 1))
         return bool(taken)
 
     until(there_is_one, f"nothing comes to {queue}", within=20)
     return taken[0]["properties"]["headers"], taken[0]["payload"]
+
+
+def take_all(exchange: Exchange, queue: str) -> list[dict[str, Any]]:
+    """Return the headers of all messages of a queue, and take them out. What it holds by its totals may be old."""
+    return [one["properties"]["headers"] for one in _taken(exchange, queue, 10_000)]
+
+
+def _taken(exchange: Exchange, queue: str, at_most: int) -> list[dict[str, Any]]:
+    wanted = {"count": at_most, "ackmode": "ack_requeue_false", "encoding": "auto"}
+    with _client(exchange) as client:
+        found: list[dict[str, Any]] = client.post(f"/api/queues/{VHOST}/{queue}/get", json=wanted).raise_for_status().json()
+    return found
 
 
 def remove(exchange: Exchange, queue: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from services.chassis.faults import outlast
 from services.chassis.feed import Feed
 from services.chassis.readmodel import ReadModel, Thing
 from services.registry.copies import Copies
-from tests.broker.management import depth, take
+from tests.broker.management import depth, take_all
 from tests.broker.raw import raw_system
 from tests.world import World, register
 
@@ -179,7 +179,8 @@ async def test_comparisons_are_read_and_come_to_an_end(world: World) -> None:
     for queue in ("registry.copies", *(f"{service}.replayed" for service in COPIES)):
         await holds(partial(_is_empty, world.exchange, queue), f"{queue} does not empty")
     for parked in ("registry.parked", *(f"{service}.parked" for service in COPIES)):
-        assert not _taken_from(world.exchange, parked) & {"registry.copies", *(f"{one}.replayed" for one in COPIES)}
+        came_from = {str(headers["imi-queue"]) for headers in take_all(world.exchange, parked)}
+        assert not came_from & {"registry.copies", *(f"{one}.replayed" for one in COPIES)}
 
 
 class Sent:
@@ -304,15 +305,6 @@ def _where(client: MongoClient[Json], service: str, key: str) -> Any:
 
 def _is(collection: Collection[Json], document: Json) -> bool:
     return collection.find_one({"_id": document["_id"]}) == document
-
-
-def _taken_from(exchange: Exchange, parked: str) -> set[str]:
-    """The queues from which what is parked there came."""
-    found = set()
-    while depth(exchange, parked):
-        headers, _ = take(exchange, parked)
-        found.add(str(headers["imi-queue"]))
-    return found
 
 
 def _is_empty(exchange: Exchange, queue: str) -> bool:
