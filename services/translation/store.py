@@ -13,10 +13,9 @@ from services.chassis.copies import total
 from services.chassis.mongo import Database
 from services.chassis.readmodel import ReadModel, Thing
 from services.translation.area import AreaTexts, items_of, missing_of
+from services.translation.held import Held
 from services.translation.reading import Terms
 
-AT_HAND: Final = 500
-"""Versions of areas in memory; one that was left out is read again when a case needs it."""
 _NO_TEXTS: Final[dict[str, str]] = {}
 
 
@@ -29,7 +28,7 @@ class Store:
         self._texts = database["texts"]
         self._readers = ReadModel(database["readers"])
         self._terms = ReadModel(database["terms"])
-        self._at_hand: dict[tuple[str, int], AreaTexts] = {}
+        self._held = Held()
 
     async def prepare(self) -> None:
         """Make the indexes."""
@@ -84,22 +83,20 @@ class Store:
     async def area_texts(self, area: str, version: int, languages: Iterable[str]) -> AreaTexts:
         """Return a published version, with the words of these languages. Raises `KeyError` when there is none.
 
-        Each language is read when somebody first reads it: two hundred areas in all languages are a quarter of a
-        gigabyte.
+        Each language is read when somebody first reads it: two hundred areas in all languages are more than a hundred
+        megabytes.
         """
-        found = self._at_hand.get((area, version)) or await self._taken_up(area, version)
+        found = self._held.get((area, version)) or await self._taken_up(area, version)
         if lacking := [one for one in languages if one not in found.texts]:
             found.texts.update(await self._texts_in(area, version, lacking))
+            self._held.put((area, version), found)
         return found
 
     async def _taken_up(self, area: str, version: int) -> AreaTexts:
         rules = await self.rules(area, version)
         if rules is None:
             raise KeyError(f"{area}/{version}")
-        if len(self._at_hand) >= AT_HAND:
-            self._at_hand.pop(next(iter(self._at_hand)))
-        self._at_hand[area, version] = found = AreaTexts(items_of(rules), {})
-        return found
+        return AreaTexts(items_of(rules), {})
 
     async def missing(self, area: str, version: int) -> dict[str, int]:
         """Return for each language how many texts the version has in some other and not in this one."""

@@ -43,7 +43,8 @@ def take_all(exchange: Exchange, queue: str) -> list[dict[str, Any]]:
 def _taken(exchange: Exchange, queue: str, at_most: int) -> list[dict[str, Any]]:
     wanted = {"count": at_most, "ackmode": "ack_requeue_false", "encoding": "auto"}
     with _client(exchange) as client:
-        found: list[dict[str, Any]] = client.post(f"/api/queues/{VHOST}/{queue}/get", json=wanted).raise_for_status().json()
+        answer = client.post(f"/api/queues/{VHOST}/{queue}/get", json=wanted).raise_for_status()
+    found: list[dict[str, Any]] = answer.json()
     return found
 
 
