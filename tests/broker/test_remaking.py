@@ -54,7 +54,8 @@ async def test_an_inbox_that_stands_still_holds_up_nobody_else_and_is_made_again
     async with raw_system(world.url("de-other"), "de-other") as other:
         # By a channel that knew the queue before, RabbitMQ may not answer: another one is taken after half a minute.
         assert (await other.outcome(message_id, within=60))["status"] == "done"
-    assert (depth(exchange, INBOX), depth(exchange, "translation.parked")) == (waits, parked)
+    assert depth(exchange, INBOX) >= waits  # with another channel what was not confirmed by the old one comes again
+    assert depth(exchange, "translation.parked") == parked
     assert json.loads(await _imi(world, "topology", "diff", "--json")) == []
     await asyncio.to_thread(exchange.wait_until_ready)
 
