@@ -33,7 +33,7 @@ AT_ONCE: Final = 50
 BODY: Final = b"x" * 1_500
 WITH: Final = "with-journal"
 WITHOUT: Final = "without-journal"
-CASE_MS: Final = 2.8
+CASE_MS: Final = 1.9
 """Milliseconds of the broker's processor that a whole case takes, of which four are commands (README)."""
 GOAL: Final = 0.1
 """The share of that which four commands' entries in the journal may take."""
